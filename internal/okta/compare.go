@@ -1,0 +1,102 @@
+package okta
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+)
+
+// Differences lists, sorted, the JSON pointers at which a and b differ as
+// JSON; none when b is "as before". Numbers are compared as text (1.0 is not
+// 1) and a null is not an absent member. Of an object that stands at the top,
+// what Okta itself moves is ignored: lastUpdated, created, _links, _embedded,
+// and lastRotated and nextRotation of credentials.signing. A list, of keys
+// say, is compared as it is.
+//
+// Values may be what decoding yields, json.RawMessage, [Object], [Key] (by its
+// Raw text, if it has one) or anything that encoding/json takes.
+func Differences(a, b any) []string {
+	var found []string
+	differ("", compared(a), compared(b), &found)
+	slices.Sort(found)
+	return found
+}
+
+// Digest is the SHA-256, in lower hex, of the JSON of v with sorted names and
+// without what [Differences] ignores: two values have the same digest exactly
+// if there are no differences between them.
+func Digest(v any) string {
+	sum := sha256.Sum256(encode(compared(v)))
+	return hex.EncodeToString(sum[:])
+}
+
+// compared is a copy of v in normal form without what is ignored.
+func compared(v any) any {
+	v = normal(v)
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	for _, name := range []string{"lastUpdated", "created", "_links", "_embedded"} {
+		delete(m, name)
+	}
+	if c, ok := m["credentials"].(map[string]any); ok {
+		if s, ok := c["signing"].(map[string]any); ok {
+			delete(s, "lastRotated")
+			delete(s, "nextRotation")
+		}
+	}
+	return m
+}
+
+func differ(at string, a, b any, found *[]string) {
+	switch x := a.(type) {
+	case map[string]any:
+		if y, ok := b.(map[string]any); ok {
+			differMaps(at, x, y, found)
+			return
+		}
+	case []any:
+		if y, ok := b.([]any); ok {
+			differLists(at, x, y, found)
+			return
+		}
+	default:
+		switch b.(type) {
+		case map[string]any, []any: // not to be compared with ==
+		default:
+			if a == b {
+				return
+			}
+		}
+	}
+	*found = append(*found, at)
+}
+
+func differMaps(at string, a, b map[string]any, found *[]string) {
+	for name, x := range a {
+		p := at + "/" + escapeName(name)
+		if y, ok := b[name]; ok {
+			differ(p, x, y, found)
+		} else {
+			*found = append(*found, p)
+		}
+	}
+	for name := range b {
+		if _, ok := a[name]; !ok {
+			*found = append(*found, at+"/"+escapeName(name))
+		}
+	}
+}
+
+func differLists(at string, a, b []any, found *[]string) {
+	for i := range max(len(a), len(b)) {
+		p := at + "/" + strconv.Itoa(i)
+		if i < len(a) && i < len(b) {
+			differ(p, a[i], b[i], found)
+		} else {
+			*found = append(*found, p)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package okta
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// SettingsError says which setting of [Config] cannot be used. It never
+// shows a token.
+type SettingsError struct {
+	Setting string // the name users set: OKTA_CLIENT_ORGURL or OKTA_CLIENT_TOKEN
+	Problem string
+	Cure    string
+}
+
+func (e *SettingsError) Error() string { return e.Setting + " " + e.Problem + ": " + e.Cure }
+
+// Error is an answer that is no success.
+type Error struct {
+	Status    int      // HTTP status
+	Code      string   // Okta's errorCode, "E0000001"; "" if the answer was not Okta's JSON
+	Summary   string   // errorSummary, or the beginning of what came instead
+	ID        string   // errorId
+	RequestID string   // X-Okta-Request-Id, which Okta's support asks for
+	Causes    []string // the summaries of errorCauses
+	Method    string
+	Path      string // with query, as sent
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: Okta answered %d", e.Method, e.Path, e.Status)
+	if e.Code != "" {
+		b.WriteString(" " + e.Code)
+	}
+	if e.Summary != "" {
+		b.WriteString(": " + e.Summary)
+	}
+	if len(e.Causes) > 0 {
+		b.WriteString(" (" + strings.Join(e.Causes, "; ") + ")")
+	}
+	if e.RequestID != "" {
+		b.WriteString(" [request " + e.RequestID + "]")
+	}
+	if cure := e.cure(); cure != "" {
+		b.WriteString("; " + cure)
+	}
+	return b.String()
+}
+
+func (e *Error) cure() string {
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		return "check that OKTA_CLIENT_TOKEN is a valid token of the org in OKTA_CLIENT_ORGURL"
+	case e.Status == http.StatusForbidden:
+		return "give the token's admin the right to manage this app or identity provider"
+	case e.Status == http.StatusNotFound:
+		return "check the ids, and that OKTA_CLIENT_ORGURL is the org they belong to"
+	case e.Status == http.StatusTooManyRequests:
+		return "the org's rate limit is used up: try again in a minute"
+	case e.OutcomeUnknown():
+		return "whether Okta did it is not known: read the owner again before repeating it"
+	case e.Status >= 500:
+		return "try again later; https://status.okta.com tells of outages"
+	case e.Status >= 400 && e.Method == http.MethodGet:
+		return "change what the answer names"
+	case e.Status >= 400:
+		return "change what the answer names; this request wrote nothing"
+	}
+	return "set OKTA_CLIENT_ORGURL to the address that answers the API itself"
+}
+
+// OutcomeUnknown reports whether this answers a write that may have happened
+// all the same: a 5xx, or an answer that is no word of Okta's on it at all. A
+// 4xx, 429 included, says that nothing happened.
+func (e *Error) OutcomeUnknown() bool {
+	return e.Method != http.MethodGet && (e.Status >= 500 || e.Status < 400)
+}
+
+// NetworkError is a request without a usable answer: none came, or one of
+// success that cannot be read.
+type NetworkError struct {
+	Method string
+	Path   string // with query, as sent
+	Write  bool   // not a GET
+	Sent   bool   // false if the request provably never left this machine
+	Reason string // the cause as text, without control characters or secrets
+	Cure   string
+	err    error
+}
+
+func (e *NetworkError) Error() string {
+	s := fmt.Sprintf("%s %s: %s; %s", e.Method, e.Path, e.Reason, e.Cure)
+	if e.OutcomeUnknown() {
+		s += "; whether Okta did it is not known: read the owner again before repeating it"
+	}
+	return s
+}
+
+// Unwrap is the cause, for errors.Is with context.Canceled and the like.
+func (e *NetworkError) Unwrap() error { return e.err }
+
+// OutcomeUnknown reports whether this was a write that may have reached Okta.
+func (e *NetworkError) OutcomeUnknown() bool { return e.Write && e.Sent }
+
+// OutcomeUnknown reports whether err comes from a write that may have happened
+// although it failed. It looks through wrapped errors.
+func OutcomeUnknown(err error) bool {
+	var u interface{ OutcomeUnknown() bool }
+	return errors.As(err, &u) && u.OutcomeUnknown()
+}
+
+// Response is the answer that the error was made of, for who stands between a
+// client and Okta and passes it on.
+func (e *Error) Response(r *http.Request) *http.Response {
+	body := ErrorBody{Code: e.Code, Summary: e.Summary, Link: e.Code, ID: e.ID, Causes: []ErrorCause{}}
+	for _, cause := range e.Causes {
+		body.Causes = append(body.Causes, ErrorCause{Summary: cause})
+	}
+	data := encode(body)
+	return &http.Response{
+		Status: http.StatusText(e.Status), StatusCode: e.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}, requestIDHeader: {e.RequestID}},
+		Body:   io.NopCloser(bytes.NewReader(data)), ContentLength: int64(len(data)), Request: r,
+	}
+}
+
+// NotFound reports whether err is Okta's 404.
+func NotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusNotFound
+}
+
+// ErrReadOnly is why a transport made by [ReadOnly] refuses a request.
+var ErrReadOnly = errors.New("refused before it was sent: this client can only read")
+
+// answerError makes an Error of an answer. A body that is not Okta's JSON (a
+// proxy's page, say) is shown by its beginning.
+func (c *Client) answerError(call Call, a answer) *Error {
+	e := &Error{
+		Status: a.status, Method: call.Method, Path: call.Path,
+		RequestID: c.clean(a.header.Get(requestIDHeader), 80),
+	}
+	var body ErrorBody
+	if err := json.Unmarshal(a.body, &body); err == nil && (body.Code != "" || body.Summary != "") {
+		e.Code, e.Summary, e.ID = c.clean(body.Code, 40), c.clean(body.Summary, 300), c.clean(body.ID, 80)
+		for i, cause := range body.Causes {
+			if i == 10 {
+				break
+			}
+			e.Causes = append(e.Causes, c.clean(cause.Summary, 300))
+		}
+		return e
+	}
+	if to := a.header.Get("Location"); a.status/100 == 3 && to != "" {
+		e.Summary = c.clean("a redirect to "+redirectTarget(to)+", which is not followed", 200)
+		return e
+	}
+	e.Summary = http.StatusText(a.status)
+	if text := c.clean(string(a.body), 120); text != "" {
+		e.Summary = strings.TrimPrefix(e.Summary+", and no error of Okta's but: "+text, ", ")
+	}
+	return e
+}
+
+// networkError makes a NetworkError of what the transport or decoding says.
+func (c *Client) networkError(call Call, sent bool, err error) *NetworkError {
+	e := &NetworkError{Method: call.Method, Path: call.Path, Write: call.Write, Sent: sent, err: err}
+	e.Reason = c.clean(err.Error(), 300)
+	e.Cure = "check OKTA_CLIENT_ORGURL (" + c.base + ") and the network"
+	var (
+		cert *tls.CertificateVerificationError
+		dns  *net.DNSError
+		late net.Error
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		e.Reason, e.Cure = "stopped", "it was told to stop"
+	case errors.As(err, &cert):
+		e.Cure = "make this machine trust the certificate of " + c.base + ", or check whether a proxy stands in between"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		e.Cure = "check the host name in OKTA_CLIENT_ORGURL (" + c.base + ")"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late) && late.Timeout():
+		e.Reason = "no answer in time (" + e.Reason + ")"
+	}
+	return e
+}
+
+// undecodable is an answer of success that is not what was asked for. The
+// cause is kept as clean text alone: it may quote the answer.
+func (c *Client) undecodable(call Call, err error) *NetworkError {
+	return c.unreadable(call, errors.New(c.clean(err.Error(), 300)))
+}
+
+// unreadable is an answer of success that says nothing.
+func (c *Client) unreadable(call Call, err error) *NetworkError {
+	e := c.networkError(call, true, err)
+	e.Reason = c.clean("the answer cannot be used: "+err.Error(), 300)
+	e.Cure = "check that OKTA_CLIENT_ORGURL (" + c.base + ") is the org itself and no page in front of it"
+	return e
+}
+
+// clean makes a text from the wire fit for a message: printable, short, and
+// without the token, should somebody echo it.
+func (c *Client) clean(s string, limit int) string {
+	return clip(strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, c.redact(s))), " "), limit)
+}
+
+// clip cuts a text to at most limit runes.
+func clip(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}

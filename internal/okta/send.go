@@ -1,0 +1,273 @@
+package okta
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxAnswer = 32 << 20 // of a body of success: 200 large apps fit
+	maxRefuse = 64 << 10 // of any other: more is no error of Okta's
+
+	maxLimited   = 6               // tries that may be answered 429
+	maxWaiting   = 5 * time.Minute // for the rate limit, in all tries together
+	maxFailed    = 4               // tries of a GET that may fail otherwise
+	firstBackoff = 250 * time.Millisecond
+
+	requestIDHeader = "X-Okta-Request-Id"
+	typeJSON        = "application/json"
+)
+
+// request is what an operation wants sent.
+type request struct {
+	method, path                  string
+	accept, contentType, encoding string
+	body                          []byte
+	change                        *Change
+	want                          []int // statuses of success
+}
+
+// answer is one of success, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	call   Call
+}
+
+// date is the answer's Date header; zero if there is none.
+func (a answer) date() time.Time {
+	t, _ := http.ParseTime(a.header.Get("Date"))
+	return t
+}
+
+// do sends a request until it is answered, within the rules for trying again:
+// any request after a 429, a GET also after a 5xx or without an answer.
+func (c *Client) do(ctx context.Context, r request) (answer, error) {
+	call := Call{
+		Method: r.method, Path: r.path, Write: r.method != http.MethodGet,
+		ContentType: r.contentType, TransferEncoding: r.encoding, Body: r.body, Change: r.change,
+	}
+	call.Bucket, call.PerMinute = bucket(r.path)
+	var limited, failed int
+	var waited time.Duration
+	for {
+		a, err := c.try(ctx, call, r)
+		var wait time.Duration
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return a, err
+		case a.status == http.StatusTooManyRequests:
+			limited++
+			wait = c.pause(a.header, limited)
+			if waited += wait; limited == maxLimited || waited > maxWaiting {
+				return a, err
+			}
+		case !call.Write && worthRepeating(err):
+			if failed++; failed == maxFailed {
+				return a, err
+			}
+			wait = firstBackoff << (failed - 1)
+		default:
+			return a, err
+		}
+		if stop := c.sleep(ctx, wait); stop != nil {
+			return a, fmt.Errorf("%w; waiting to try again ended: %w", err, stop)
+		}
+		call.Again = true
+	}
+}
+
+// try sends a request once. The answer's status and header are set even with
+// an error, if there was an answer.
+func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) {
+	if err := ctx.Err(); err != nil {
+		return answer{}, c.networkError(call, false, err)
+	}
+	if c.onCall != nil {
+		if err := c.onCall(ctx, call); err != nil {
+			return answer{}, fmt.Errorf("%s %s was not sent: %w", call.Method, call.Path, err)
+		}
+	}
+	tctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	var way way
+	req, err := c.newRequest(httptrace.WithClientTrace(tctx, way.trace()), r)
+	if err != nil {
+		return answer{}, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			err = u.Err // the message has method and path already
+		}
+		if errors.Is(err, ErrReadOnly) {
+			return answer{}, err
+		}
+		return answer{}, c.networkError(call, way.mayHaveLeft(c.native), err)
+	}
+	defer resp.Body.Close()
+	a := answer{status: resp.StatusCode, header: resp.Header, call: call}
+	if c.onAnswer != nil {
+		c.onAnswer(ctx, call, a.status, c.clean(a.header.Get(requestIDHeader), 80))
+	}
+	if resp.StatusCode/100 != 2 {
+		a.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefuse))
+		return a, c.answerError(call, a)
+	}
+	a.body, err = readAll(resp.Body, maxAnswer)
+	if err != nil {
+		return a, c.unreadable(call, err)
+	}
+	return a, nil
+}
+
+func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, body)
+	if err != nil {
+		return nil, fmt.Errorf("okta: %s %s cannot be sent: %s", r.method, c.clean(r.path, 200), c.clean(err.Error(), 200))
+	}
+	c.authorize(req.Header)
+	req.Header.Set("User-Agent", c.agent)
+	req.Header.Set("Accept", r.accept)
+	if r.accept == "" {
+		req.Header.Set("Accept", typeJSON)
+	}
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
+	}
+	if r.encoding != "" {
+		req.Header.Set("Content-Transfer-Encoding", r.encoding)
+	}
+	return req, nil
+}
+
+var errTooLarge = errors.New("it is larger than any answer of Okta's")
+
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, errTooLarge
+	}
+	return data, err
+}
+
+// way follows how far a request came.
+type way struct{ wanted, got atomic.Bool }
+
+func (w *way) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { w.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+	}
+}
+
+// mayHaveLeft is false only where it is certain: a transport that reports its
+// connections never got one. One that reports nothing may have sent anything.
+func (w *way) mayHaveLeft(native bool) bool {
+	return w.got.Load() || !native && !w.wanted.Load()
+}
+
+// worthRepeating tells whether a failed GET may do better next time.
+func worthRepeating(err error) bool {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Status >= 500
+	}
+	var n *NetworkError
+	var cert *tls.CertificateVerificationError
+	var dns *net.DNSError
+	switch {
+	case !errors.As(err, &n), errors.As(err, &cert), errors.Is(err, errTooLarge):
+		return false
+	case errors.As(err, &dns):
+		return !dns.IsNotFound
+	}
+	return true
+}
+
+// pause is how long to wait after the n-th 429. Okta names the moment at which
+// the bucket fills again in X-Rate-Limit-Reset, by its own clock, which its
+// Date header shows. On too many calls at once, limit and remaining are 0 and
+// the moment says nothing (Okta: Rate limits). More than maxWaiting means that
+// waiting is of no use.
+func (c *Client) pause(h http.Header, n int) time.Duration {
+	return min(c.askedPause(h, n), maxWaiting+time.Second)
+}
+
+func (c *Client) askedPause(h http.Header, n int) time.Duration {
+	backoff := time.Second << (n - 1)
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		date = c.now()
+	}
+	if after := h.Get("Retry-After"); after != "" {
+		if s, err := strconv.ParseInt(after, 10, 32); err == nil && s >= 0 {
+			return max(time.Duration(s)*time.Second, time.Second)
+		}
+		if t, err := http.ParseTime(after); err == nil {
+			return max(t.Sub(date), time.Second)
+		}
+	}
+	crowded := h.Get("X-Rate-Limit-Limit") == "0" && h.Get("X-Rate-Limit-Remaining") == "0"
+	reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64)
+	if err != nil || reset <= 0 || reset > 1<<40 || crowded {
+		return backoff
+	}
+	// A second later: both times are cut to whole seconds.
+	return max(time.Unix(reset+1, 0).Sub(date), backoff)
+}
+
+// checkRedirect follows a GET within the org's own origin and nothing else;
+// what is not followed comes back as an answer.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if first.Method != http.MethodGet || len(via) > 5 ||
+		req.URL.Scheme != first.URL.Scheme || !strings.EqualFold(req.URL.Host, first.URL.Host) {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// redirectTarget is the host of a Location, or its path within the same host.
+func redirectTarget(location string) string {
+	u, err := url.Parse(location)
+	switch {
+	case err != nil:
+		return "an unreadable address"
+	case u.Host != "":
+		return u.Scheme + "://" + u.Host
+	}
+	return u.EscapedPath()
+}
+
+// bucket is the rate-limit bucket of a path, and its calls a minute by default
+// (Okta: Rate limits). Every credential call of an app falls into "apps".
+func bucket(path string) (name string, perMinute int) {
+	path, _, _ = strings.Cut(path, "?")
+	switch s := strings.Split(strings.TrimPrefix(path, "/api/v1/"), "/"); {
+	case s[0] == "apps" && len(s) == 2:
+		return "app", 500
+	case s[0] == "apps":
+		return "apps", 100
+	case s[0] == "idps":
+		return "idps", 600
+	}
+	return "other", 600
+}

@@ -1,0 +1,369 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/rekey/internal/okta"
+)
+
+// Options configure a [Server] or a [Store]. The zero value is a sandbox with
+// the wall clock, new key pairs, random ids and no token, faults or log.
+type Options struct {
+	// Now is the clock: of dates, of the Date header, of what has expired.
+	Now func() time.Time
+	// Keys makes the key pairs of generated keys and of CSRs; nil = [RealKeys].
+	Keys KeySource
+	// IDs makes up what Okta assigns. The kind is "kid", "csr", "error" (an
+	// errorId) or "request" (an X-Okta-Request-Id); each call must yield
+	// another id. It may be called by several requests at once. Nil = random.
+	IDs func(kind string) string
+	// Token is what requests must carry as "Authorization: SSWS <token>";
+	// empty = any request is served.
+	Token string
+	// Faults make requests fail; of several that match, the first counts, and
+	// each counts its own matches.
+	Faults []Fault
+	// Latency is waited out before each request is handled. A client that
+	// gives up meanwhile does not stop the request: as in a real org, a late
+	// write takes effect.
+	Latency time.Duration
+	// Log gets one line of JSON for each request, in one Write, before its
+	// answer leaves: method, path (with the query), status and body_sha256,
+	// the SHA-256 of the request's body in lower hex.
+	Log io.Writer
+	// BaseURL is the org's URL in links, without a final slash, for a request;
+	// nil = the URL under which the request came.
+	BaseURL func(*http.Request) string
+	// Changed is called after each change of the org, before its answer
+	// leaves, by the goroutine of the request. Nil = nothing.
+	Changed func()
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Keys == nil {
+		o.Keys = RealKeys{}
+	}
+	if o.IDs == nil {
+		o.IDs = randomID
+	}
+	if o.BaseURL == nil {
+		o.BaseURL = requestBase
+	}
+	return o
+}
+
+// randomID makes ids of the length that Okta's have.
+func randomID(kind string) string {
+	n := 32
+	if kind == "error" || kind == "request" {
+		n = 18
+	}
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	id := base64.RawURLEncoding.EncodeToString(b)
+	if kind == "error" {
+		return "oae" + id
+	}
+	return id
+}
+
+func requestBase(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || r.URL.Scheme == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + cmp.Or(r.Host, r.URL.Host)
+}
+
+// Server serves an org. It is an http.Handler, safe for concurrent use: two
+// writes to one org happen one after the other, and each sees the rules of
+// Okta hold against what the other left.
+type Server struct {
+	org    *Org
+	opt    Options
+	routes []route
+	around func(do func()) error // surrounds what reads or changes the org; nil = nothing
+
+	mu     sync.Mutex // of the log and the counts
+	counts []int      // matches of each fault so far
+}
+
+// New makes a server of org. The server works on that very org: what others
+// put into it later is served, and what requests change can be seen in it. Use
+// [Org.Clone] for an org to compare with.
+func New(org *Org, opt Options) *Server {
+	return &Server{org: org, opt: opt.withDefaults(), routes: routes(), counts: make([]int, len(opt.Faults))}
+}
+
+// Org is the org that is served.
+func (s *Server) Org() *Org { return s.org }
+
+// maxBody bounds the body of a request.
+const maxBody = 4 << 20
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if s.opt.Latency > 0 {
+		time.Sleep(s.opt.Latency)
+	}
+	var a answer
+	switch {
+	case err != nil:
+		a = s.failed(malformed(fmt.Errorf("the body broke off: %w", err)))
+	case len(body) > maxBody:
+		a = s.failed(malformed(fmt.Errorf("the body is larger than %d MiB", maxBody>>20)))
+	default:
+		a = s.handle(&request{Request: r, body: body, base: s.opt.BaseURL(r)})
+	}
+	s.finish(&a, r)
+	s.log(r, a.status, body)
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.status)
+	w.Write(a.body) // nobody is left to be told of an error
+}
+
+// request is an HTTP request with what routing found in it.
+type request struct {
+	*http.Request
+	body  []byte
+	base  string     // the org's URL, for links
+	kind  okta.Kind  // of the owner or list
+	owner okta.Owner // the owner that the path names
+	item  string     // the kid or CSR id that the path names
+}
+
+// answer is what is sent back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func newAnswer(status int, mediaType string, body []byte) answer {
+	return answer{status: status, header: http.Header{"Content-Type": {mediaType}}, body: body}
+}
+
+const jsonType = "application/json;charset=UTF-8"
+
+// jsonAnswer answers with JSON, if the request accepts that.
+func (rq *request) jsonAnswer(status int, v any) (answer, error) {
+	if p := rq.wantsJSON(); p != nil {
+		return answer{}, p
+	}
+	return newAnswer(status, jsonType, encodeJSON(v)), nil
+}
+
+// wantsJSON refuses a request that takes no JSON. Writes ask before their
+// effect.
+func (rq *request) wantsJSON() *problem {
+	if !rq.accepts("application/json") {
+		return badMediaType("Accept: send application/json, the form of this answer")
+	}
+	return nil
+}
+
+func (s *Server) failed(p *problem) answer {
+	a := newAnswer(p.status, jsonType, encodeJSON(p.body(s.opt.IDs("error"))))
+	for name, values := range p.header {
+		a.header[name] = values
+	}
+	return a
+}
+
+// handle decides about one request: token, faults, operation.
+func (s *Server) handle(rq *request) answer {
+	if rq.URL.Path == "/_sandbox/org" {
+		return s.dump(rq)
+	}
+	if err := s.authorize(rq); err != nil {
+		return s.failed(err)
+	}
+	fault, hit := s.fault(rq.Request)
+	if hit && !fault.After {
+		return s.faultAnswer(fault)
+	}
+	a := s.perform(rq)
+	if hit {
+		return s.faultAnswer(fault)
+	}
+	return a
+}
+
+// perform carries out the operation that the request names.
+func (s *Server) perform(rq *request) answer {
+	handle, err := s.find(rq)
+	if err != nil {
+		return s.answerTo(err)
+	}
+	var a answer
+	changed := false
+	failure := s.within(func() {
+		before := s.org.currentVersion()
+		a, err = handle(s, rq)
+		changed = s.org.currentVersion() != before
+	})
+	err = errors.Join(err, failure)
+	if changed && s.opt.Changed != nil {
+		s.opt.Changed()
+	}
+	if err != nil {
+		return s.answerTo(err)
+	}
+	return a
+}
+
+// within calls do with the org up to date and at rest, if that is anybody's
+// business.
+func (s *Server) within(do func()) error {
+	if s.around == nil {
+		do()
+		return nil
+	}
+	return s.around(do)
+}
+
+// answerTo is the answer to a request that failed.
+func (s *Server) answerTo(err error) answer {
+	if p := (*problem)(nil); errors.As(err, &p) {
+		return s.failed(p)
+	}
+	return s.failed(internal(err))
+}
+
+func (s *Server) authorize(rq *request) *problem {
+	if s.opt.Token == "" {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(rq.Header.Get("Authorization"), " ")
+	switch {
+	case scheme == "":
+		return badToken("the request carries no token; send the header Authorization: SSWS <token>")
+	case !strings.EqualFold(scheme, "SSWS"):
+		return badToken("the sandbox knows API tokens only; send the header Authorization: SSWS <token>")
+	case strings.TrimSpace(token) != s.opt.Token:
+		return badToken("this is not the sandbox's token; it was printed when the sandbox started")
+	}
+	return nil
+}
+
+// fault is the first fault whose turn it is with this request.
+func (s *Server) fault(r *http.Request) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var hit Fault
+	found := false
+	for i, f := range s.opt.Faults {
+		if !f.matches(r) {
+			continue
+		}
+		s.counts[i]++
+		if !found && (f.N == 0 || f.N == s.counts[i]) {
+			hit, found = f, true
+		}
+	}
+	return hit, found
+}
+
+func (s *Server) faultAnswer(f Fault) answer {
+	a := s.failed(problemOf(f.Status))
+	if f.Status == http.StatusTooManyRequests {
+		a.header.Set("X-Rate-Limit-Remaining", "0")
+		a.header.Set("X-Rate-Limit-Reset", strconv.FormatInt(s.opt.Now().Unix()+1, 10))
+	}
+	return a
+}
+
+// dump answers the whole org, without asking for a token: the sandbox listens
+// on loopback only, and nothing in it is worth a token.
+func (s *Server) dump(rq *request) answer {
+	if rq.Method != http.MethodGet {
+		return s.failed(wrongMethod(http.MethodGet))
+	}
+	var b bytes.Buffer
+	var err error
+	failure := s.within(func() { err = s.org.Write(&b) })
+	if err := errors.Join(err, failure); err != nil {
+		return s.answerTo(err)
+	}
+	return newAnswer(http.StatusOK, jsonType, b.Bytes())
+}
+
+// finish adds the headers that every answer of Okta's has.
+func (s *Server) finish(a *answer, r *http.Request) {
+	now := s.opt.Now()
+	set := func(name, value string) {
+		if a.header.Get(name) == "" {
+			a.header.Set(name, value)
+		}
+	}
+	limit := rateLimit(r.URL.Path, r.Method)
+	set("Date", now.UTC().Format(http.TimeFormat))
+	set("X-Okta-Request-Id", s.opt.IDs("request"))
+	set("X-Rate-Limit-Limit", strconv.Itoa(limit))
+	set("X-Rate-Limit-Remaining", strconv.Itoa(limit-1)) // the sandbox never runs out
+	set("X-Rate-Limit-Reset", strconv.FormatInt(now.Truncate(time.Minute).Unix()+60, 10))
+	set("Cache-Control", "no-cache, no-store")
+	if a.status == http.StatusNoContent {
+		a.header.Del("Content-Type")
+	}
+}
+
+// rateLimit is the default limit a minute of the bucket that a request falls
+// into (Okta: rate limits).
+func rateLimit(path, method string) int {
+	rest, app := strings.CutPrefix(path, "/api/v1/apps/")
+	switch {
+	case app && !strings.Contains(rest, "/") && (method == http.MethodGet || method == http.MethodPut):
+		return 500
+	case app, path == "/api/v1/apps":
+		return 100
+	}
+	return 600
+}
+
+// pathOf is path and query as the client sent them.
+func pathOf(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return r.URL.EscapedPath()
+	}
+	return r.URL.EscapedPath() + "?" + r.URL.RawQuery
+}
+
+func (s *Server) log(r *http.Request, status int, body []byte) {
+	if s.opt.Log == nil {
+		return
+	}
+	sum := sha256.Sum256(body)
+	line, err := json.Marshal(struct {
+		Method string `json:"method"`
+		Path   string `json:"path"`
+		Status int    `json:"status"`
+		Body   string `json:"body_sha256"`
+	}{r.Method, pathOf(r), status, hex.EncodeToString(sum[:])})
+	if err != nil {
+		return // not for texts and numbers
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opt.Log.Write(append(line, '\n')) // a log that cannot be written stops no request
+}

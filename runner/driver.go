@@ -1,0 +1,307 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Machine is a run as the fold over its events. It does no I/O, reads no
+// clock and depends on no map's order: the same events yield the same
+// machine, and the same machine the same next command.
+//
+// Apply evaluates nothing. Next evaluates conditions, inputs, assertions and
+// outputs, but only to offer the result as an event to record; it is used
+// once that event is applied. So a run that is picked up again never
+// evaluates a second time what was decided before.
+type Machine struct {
+	program *Program
+	info    *RunInfo
+	env     map[string]any // what expressions see; no secret is ever in it
+	steps   []stepState
+	pc      int // the step that is being carried out
+
+	state     State
+	varsDone  bool
+	outputs   map[string]any // nil until evaluated
+	failure   string         // why the run fails
+	failed    string         // which step made it fail
+	written   bool           // some write happened, or may have
+	undo      bool           // rolling back
+	started   []int          // actions in the order in which their Do may have begun
+	undoing   int            // the position in started that comes next, going down
+	problems  []string       // what a rollback could not undo
+	inDoubtAt int            // started counts at which a machine was opened again
+}
+
+// stepState is where one step stands.
+type stepState struct {
+	phase    phase
+	in       map[string]any
+	deferred []string
+	saw, out map[string]any
+	asserted int
+	verdict  *Verdict
+	problem  string // of a write whose answer was lost
+	residues []Residue
+}
+
+type phase uint8
+
+const (
+	phIdle      phase = iota
+	phEntered         // its condition holds
+	phSkipped         // its condition does not
+	phReady           // its inputs are recorded
+	phObserved        // its Do may have begun
+	phUnknown         // its write's answer was lost
+	phDoubt           // it failed after a write
+	phAmbiguous       // Recover cannot tell
+	phDone            // its outputs are recorded
+	phFailed          // it failed, nothing of it is left to undo
+	phUndone
+	phUndoFailed
+)
+
+// NewMachine returns the machine of a run that has not begun.
+func NewMachine(p *Program) *Machine {
+	return &Machine{
+		program: p,
+		steps:   make([]stepState, len(p.Steps)),
+		env: map[string]any{
+			"inputs": map[string]any{}, "vars": map[string]any{},
+			"steps": map[string]any{}, "run": map[string]any{},
+		},
+	}
+}
+
+// State is where the run stands.
+func (m *Machine) State() State { return m.state }
+
+// Info is what the run is a run of; nil before it began.
+func (m *Machine) Info() *RunInfo { return m.info }
+
+// Outputs are the playbook's outputs, nil until the run is done.
+func (m *Machine) Outputs() map[string]any { return m.outputs }
+
+// Written reports whether the run wrote anything, or may have.
+func (m *Machine) Written() bool { return m.written }
+
+// Failure says why the run failed, and at which step; both may be empty.
+func (m *Machine) Failure() (step, message string) { return m.failed, m.failure }
+
+// Residues are the effects that stayed after the actions undone so far.
+func (m *Machine) Residues() []Residue {
+	var out []Residue
+	for i := len(m.started) - 1; i >= 0; i-- {
+		out = append(out, m.steps[m.started[i]].residues...)
+	}
+	return out
+}
+
+// Problems says what a rollback could not undo, a line each.
+func (m *Machine) Problems() []string { return m.problems }
+
+// Started lists the actions whose write may have begun, in that order.
+func (m *Machine) Started() []*Step {
+	var out []*Step
+	for _, i := range m.started {
+		out = append(out, m.program.Steps[i])
+	}
+	return out
+}
+
+// errDisorder is an event that cannot follow the ones before it.
+var errDisorder = errors.New("the events are not in an order that this program can have")
+
+// Apply folds one event, as read from a journal or just recorded.
+func (m *Machine) Apply(e Event) error {
+	if (m.info == nil) != (e.Kind == EvCreated) {
+		return fmt.Errorf("event %s: %w", e.Kind, errDisorder)
+	}
+	if e.Step == "" {
+		return m.applyToRun(e)
+	}
+	i, ok := m.program.index[e.Step]
+	if !ok {
+		return fmt.Errorf("event %s of step %q, which this program has not: %w", e.Kind, e.Step, errDisorder)
+	}
+	if err := m.applyToStep(e, i); err != nil {
+		return fmt.Errorf("step %s, event %s: %w", e.Step, e.Kind, err)
+	}
+	return nil
+}
+
+func (m *Machine) applyToRun(e Event) error {
+	switch e.Kind {
+	case EvCreated:
+		if e.Run == nil || e.Run.Format != JournalFormat {
+			return fmt.Errorf("a run recorded in another format; this rekey reads format %d", JournalFormat)
+		}
+		return m.begin(e.Run)
+	case EvOpened:
+		m.inDoubtAt = len(m.started)
+	case EvVars:
+		vars := m.env["vars"].(map[string]any)
+		for _, v := range m.program.vars {
+			got, err := v.typ.Decode(e.Values[v.name])
+			if err != nil && !v.secret() {
+				return fmt.Errorf("var %s: %w", v.name, err)
+			}
+			vars[v.name] = got
+		}
+		m.varsDone = true
+	case EvOutputs:
+		m.outputs = e.Values
+		if m.outputs == nil {
+			m.outputs = map[string]any{}
+		}
+	case EvRollback:
+		m.undo, m.state, m.problems = true, StateRunning, nil
+		m.undoing = len(m.started) - 1
+		for _, i := range m.started {
+			if m.steps[i].phase == phUndoFailed {
+				m.steps[i].phase = m.steps[i].undoFrom()
+			}
+		}
+	case EvEnded:
+		m.state = e.State
+		if m.failure == "" {
+			m.failure = e.Reason
+		}
+	default:
+		return errDisorder
+	}
+	return nil
+}
+
+// begin takes up what the run is a run of.
+func (m *Machine) begin(info *RunInfo) error {
+	m.info, m.state = info, StateRunning
+	inputs := m.env["inputs"].(map[string]any)
+	for _, in := range m.program.Playbook.Inputs {
+		v, ok := info.Inputs[in.Name]
+		if in.Secret || !ok {
+			continue
+		}
+		if v == nil {
+			inputs[in.Name] = nil // optional and not given
+			continue
+		}
+		decoded, err := in.Type.Decode(v)
+		if err != nil {
+			return fmt.Errorf("input %s: %w", in.Name, err)
+		}
+		inputs[in.Name] = decoded
+	}
+	m.env["run"] = map[string]any{"id": info.ID, "started_at": info.StartedAt}
+	return nil
+}
+
+func (m *Machine) applyToStep(e Event, i int) (err error) {
+	s, t := &m.steps[i], m.program.Steps[i].Type
+	if !e.wellFormed(m.program.Steps[i]) {
+		return errDisorder
+	}
+	m.written = m.written || e.Write != nil || e.Kind == EvUnknown
+	switch e.Kind {
+	case EvCondition:
+		if s.phase = phEntered; !*e.Value {
+			s.phase = phSkipped
+			m.yield(i, nil)
+			m.pc++
+		}
+	case EvInputs:
+		s.phase, s.deferred = phReady, e.Deferred
+		s.in, err = decode(t.in, e.In)
+	case EvObserved:
+		s.phase = phObserved
+		m.started = append(m.started, i)
+		s.saw, err = decode(t.saw, e.Saw)
+	case EvDone:
+		s.phase = phDone
+		if s.out, err = decode(t.out, e.Out); err == nil {
+			m.yield(i, s.out)
+			m.settle(i)
+		}
+	case EvUnknown:
+		s.phase, s.problem = phUnknown, e.Error
+	case EvRecovered:
+		err = m.recovered(e, i)
+	case EvAssertion:
+		if s.asserted++; !*e.Value {
+			a := m.program.Steps[i].asserts[e.Index]
+			m.fail(i, fmt.Sprintf("its assertion does not hold: %s", a.source))
+		} else {
+			m.settle(i)
+		}
+	case EvFailed:
+		m.fail(i, e.Error)
+		switch {
+		case e.Write != nil:
+			s.phase = phDoubt
+		case s.phase != phDone:
+			s.phase = phFailed
+		}
+	case EvUndone:
+		s.phase, s.residues = phUndone, e.Residues
+	case EvUndoFail:
+		s.phase, s.residues = phUndoFailed, e.Residues
+		m.problems = append(m.problems, fmt.Sprintf("%s: %s", e.Step, e.Error))
+	default:
+		return errDisorder
+	}
+	return err
+}
+
+// recovered takes up what became of a write whose answer was lost.
+func (m *Machine) recovered(e Event, i int) (err error) {
+	s, t := &m.steps[i], m.program.Steps[i].Type
+	s.verdict, s.residues = e.Verdict, nil
+	switch e.Verdict.Outcome {
+	case Happened:
+		s.phase = phDone
+		if s.out, err = decode(t.out, e.Out); err == nil {
+			m.yield(i, s.out)
+			m.settle(i)
+		}
+	case Not:
+		s.phase = phFailed
+		if !m.undo {
+			m.fail(i, s.problem+" (and its write did not happen)")
+		}
+	default:
+		s.phase = phAmbiguous
+	}
+	return err
+}
+
+// undoFrom is the phase from which a failed undo is tried again.
+func (s *stepState) undoFrom() phase {
+	if s.out != nil {
+		return phDone
+	}
+	return phUnknown
+}
+
+// yield makes a step's outputs known to the expressions after it.
+func (m *Machine) yield(i int, out map[string]any) {
+	steps := m.env["steps"].(map[string]any)
+	if out == nil {
+		steps[m.program.Steps[i].ID] = nil
+		return
+	}
+	steps[m.program.Steps[i].ID] = out
+}
+
+// settle goes on to the next step once this one has no assertion left.
+func (m *Machine) settle(i int) {
+	if !m.undo && i == m.pc && m.steps[i].phase == phDone && m.steps[i].asserted == len(m.program.Steps[i].asserts) {
+		m.pc++
+	}
+}
+
+func (m *Machine) fail(i int, message string) {
+	if m.failure == "" {
+		m.failed, m.failure = m.program.Steps[i].ID, message
+	}
+}

@@ -1,0 +1,201 @@
+package runner
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"mime"
+	"strings"
+	"time"
+)
+
+// Event is one thing that happened in a run. Which of its fields are set
+// depends on its kind. Its data are JSON values: times as RFC 3339 text,
+// durations as Go writes them.
+type Event struct {
+	Kind EventKind `json:"kind"`
+	Step string    `json:"step,omitempty"` // the step's id
+
+	Run      *RunInfo          `json:"run,omitempty"`      // created
+	Value    *bool             `json:"value,omitempty"`    // condition, assertion
+	Index    int               `json:"index,omitempty"`    // assertion: which, from 0
+	In       map[string]any    `json:"in,omitempty"`       // inputs: without what a secret touches
+	Deferred []string          `json:"deferred,omitempty"` // inputs: what a secret touches, as "ca.passphrase"
+	Saw      map[string]any    `json:"saw,omitempty"`      // observed
+	Out      map[string]any    `json:"out,omitempty"`      // done, recovered
+	Values   map[string]any    `json:"values,omitempty"`   // vars, outputs
+	Verdict  *Verdict          `json:"verdict,omitempty"`  // recovered
+	Residues []Residue         `json:"residues,omitempty"` // undone, undo_failed
+	Write    *Write            `json:"write,omitempty"`    // the one write, if there was one
+	Calls    map[string]Bucket `json:"calls,omitempty"`    // requests by rate-limit bucket
+	Warnings []string          `json:"warnings,omitempty"`
+	Error    string            `json:"error,omitempty"`  // failed, unknown, undo_failed
+	Reason   string            `json:"reason,omitempty"` // rollback, ended
+	State    State             `json:"state,omitempty"`  // ended
+
+	Claims    []string  `json:"claims,omitempty"`  // inputs of an action
+	Setting   bool      `json:"setting,omitempty"` // failed: for want of a valid setting
+	unchecked []string  // of a rehearsal; never in a journal
+	call      *Call     // the write as sent
+	at        time.Time // when it was asked for
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events, in the order in which a step meets them.
+const (
+	EvCreated   EventKind = "created"   // the run began; always first
+	EvOpened    EventKind = "opened"    // its journal was opened again
+	EvVars      EventKind = "vars"      // the playbook's vars were evaluated
+	EvCondition EventKind = "condition" // a step's if
+	EvInputs    EventKind = "inputs"    // a step's inputs
+	EvObserved  EventKind = "observed"  // an action looked; its Do comes next
+	EvDone      EventKind = "done"      // an action or a query yielded its outputs
+	EvUnknown   EventKind = "unknown"   // a write's answer was lost
+	EvRecovered EventKind = "recovered" // what became of it
+	EvAssertion EventKind = "assertion" // one assertion of a step
+	EvFailed    EventKind = "failed"    // a step failed; with a Write, after that
+	EvOutputs   EventKind = "outputs"   // the playbook's outputs
+	EvRollback  EventKind = "rollback"  // from here on actions are undone
+	EvUndone    EventKind = "undone"    // one was
+	EvUndoFail  EventKind = "undo_failed"
+	EvEnded     EventKind = "ended" // the run stopped, in State
+)
+
+// State is where a run stands.
+type State string
+
+// The states of a run.
+const (
+	StateRunning            State = "running"
+	StateInterrupted        State = "interrupted"
+	StateWaiting            State = "waiting"
+	StateStuck              State = "stuck" // a person must say what became of a write
+	StateDone               State = "done"
+	StateDoneWithFailures   State = "done_with_failures"
+	StateFailed             State = "failed"
+	StateRolledBack         State = "rolled_back"
+	StateRollbackIncomplete State = "rollback_incomplete"
+	StateAbandoned          State = "abandoned"
+)
+
+// RunInfo is what a run is a run of.
+type RunInfo struct {
+	ID        string         `json:"id"`
+	Format    int            `json:"format"` // of the events; this package reads 1
+	Tool      string         `json:"tool"`
+	Playbook  string         `json:"playbook"`
+	Version   string         `json:"version"`
+	Digest    string         `json:"digest"` // of the playbook's text
+	Org       string         `json:"org"`
+	Inputs    map[string]any `json:"inputs"` // without secrets
+	Secrets   []string       `json:"secrets,omitempty"`
+	OnFailure string         `json:"on_failure"`
+	Who       string         `json:"who,omitempty"`
+	StartedAt time.Time      `json:"started_at"`
+}
+
+// JournalFormat is the version of the events that this package writes and
+// reads.
+const JournalFormat = 1
+
+// Write is a request that changed something, as it is recorded and planned.
+// Of a PUT only the change is kept; a JSON body is kept otherwise, anything
+// else by its digest.
+type Write struct {
+	Method      string          `json:"method"`
+	Path        string          `json:"path"`
+	ContentType string          `json:"content_type,omitempty"`
+	Body        json.RawMessage `json:"body,omitempty"`
+	SHA256      string          `json:"sha256,omitempty"` // of the body; none for a PUT
+	Change      *Change         `json:"change,omitempty"`
+}
+
+// writeOf describes a call, every text in it passed through rewrite.
+func writeOf(c *Call, rewrite func(string) string) *Write {
+	if c == nil {
+		return nil
+	}
+	w := &Write{Method: c.Method, Path: rewrite(c.Path), ContentType: c.ContentType}
+	if c.Change != nil {
+		change := *c.Change
+		change.From, change.To = rewriteAll(change.From, rewrite), rewriteAll(change.To, rewrite)
+		w.Change = &change
+		return w
+	}
+	if len(c.Body) == 0 {
+		return w
+	}
+	body := []byte(rewrite(string(c.Body)))
+	sum := sha256.Sum256(body)
+	w.SHA256 = hex.EncodeToString(sum[:])
+	if media, _, err := mime.ParseMediaType(c.ContentType); err == nil && strings.HasSuffix(media, "json") {
+		var compact bytes.Buffer
+		if json.Compact(&compact, body) == nil {
+			w.Body = compact.Bytes()
+		}
+	}
+	return w
+}
+
+// rewriteAll passes every text in a JSON-like value through rewrite.
+func rewriteAll(v any, rewrite func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return rewrite(v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = rewriteAll(v[i], rewrite)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = rewriteAll(v[k], rewrite)
+		}
+		return out
+	}
+	return v
+}
+
+// wellFormed reports whether an event of a step has what its kind needs.
+func (e Event) wellFormed(s *Step) bool {
+	switch e.Kind {
+	case EvCondition:
+		return e.Value != nil && s.cond != nil
+	case EvAssertion:
+		return e.Value != nil && e.Index >= 0 && e.Index < len(s.asserts)
+	case EvRecovered:
+		return e.Verdict != nil
+	}
+	return true
+}
+
+func same(s string) string { return s }
+
+// canonical renders an event as its journal line and reads it back, so that a
+// live run sees exactly what a resumed one would.
+func canonical(e Event) (json.RawMessage, Event, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, Event{}, err
+	}
+	raw := bytes.TrimSpace(buf.Bytes())
+	back, err := DecodeEvent(raw)
+	back.at, back.unchecked, back.call = e.at, e.unchecked, e.call
+	return raw, back, err
+}
+
+// DecodeEvent reads an event of a journal. Numbers keep their digits.
+func DecodeEvent(raw []byte) (Event, error) {
+	var e Event
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	err := dec.Decode(&e)
+	return e, err
+}

@@ -1,0 +1,151 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// StoredRun is the record of a run on disk.
+type StoredRun struct {
+	Playbook []byte // the playbook's text
+	Events   []Timed
+	Alive    bool   // a process is at work on it
+	Head     string // hash of the journal's last line
+}
+
+// Timed is an event with the time at which it was recorded.
+type Timed struct {
+	Time time.Time `json:"time"`
+	Event
+}
+
+// Info is what the run is a run of.
+func (r *StoredRun) Info() *RunInfo { return r.Events[0].Run }
+
+// Summary is a run in a line.
+type Summary struct {
+	ID        string    `json:"id"`
+	Playbook  string    `json:"playbook"`
+	Version   string    `json:"version"`
+	Org       string    `json:"org"`
+	Owners    []string  `json:"owners"`
+	State     State     `json:"state"`
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at"`
+	Reason    string    `json:"reason,omitempty"` // why it failed or stopped
+	Residues  []Residue `json:"residues,omitempty"`
+}
+
+// Summary folds the run into a line. A run whose process ended without a word
+// is interrupted.
+func (r *StoredRun) Summary() Summary {
+	info := r.Info()
+	s := Summary{ID: info.ID, Playbook: info.Playbook, Version: info.Version, Org: info.Org,
+		Owners: []string{}, StartedAt: info.StartedAt, State: StateRunning}
+	residues := map[string][]Residue{} // by step: an undo that is tried again says it anew
+	for _, e := range r.Events {
+		for _, c := range e.Claims {
+			if !slices.Contains(s.Owners, c) {
+				s.Owners = append(s.Owners, c)
+			}
+		}
+		switch e.Kind {
+		case EvUndone, EvUndoFail:
+			residues[e.Step] = e.Residues
+		case EvFailed:
+			if s.Reason == "" {
+				s.Reason = fmt.Sprintf("step %s: %s", e.Step, e.Error)
+			}
+		case EvRollback:
+			s.State = StateRunning
+		case EvEnded:
+			s.State, s.EndedAt = e.State, e.Time
+			if s.Reason == "" {
+				s.Reason = e.Reason
+			}
+		}
+	}
+	for _, step := range slices.Sorted(maps.Keys(residues)) {
+		s.Residues = append(s.Residues, residues[step]...)
+	}
+	if s.State == StateRunning && !r.Alive {
+		s.State = StateInterrupted
+	}
+	return s
+}
+
+// ErrNoRun is an id of which there is no run.
+var ErrNoRun = errors.New("there is no such run; `rekey runs` lists them")
+
+// Find returns the id of the run that text names: the id itself, or a
+// beginning of it that no other run shares. The error wraps ErrNoRun.
+func (l *Local) Find(text string) (string, error) {
+	ids, err := l.IDs()
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, id := range ids {
+		if id == text {
+			return id, nil
+		}
+		if text != "" && strings.HasPrefix(id, text) {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("run %q: %w", text, ErrNoRun)
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("run %q is the beginning of %d ids (%s …): %w", text, len(found), found[0], ErrNoRun)
+}
+
+// IDs lists the runs of the state folder, the oldest first.
+func (l *Local) IDs() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(l.Dir, "runs"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}
+
+// Yielded reports whether some recorded run has id among the outputs of its
+// actions: then that object is no stranger's. A journal that cannot be read
+// is passed over.
+func (l *Local) Yielded(id string) (bool, error) {
+	runs, err := l.IDs()
+	if err != nil {
+		return false, err
+	}
+	for _, run := range runs {
+		stored, err := l.ReadRun(run)
+		if err != nil {
+			continue
+		}
+		acted := map[string]bool{}
+		for _, e := range stored.Events {
+			acted[e.Step] = acted[e.Step] || e.Kind == EvObserved
+			if acted[e.Step] && slices.Contains(slices.Collect(maps.Values(e.Out)), any(id)) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,238 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Clock is the time that a run lives in. The zero Clock is the system's.
+type Clock struct {
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error // returns early with ctx's error
+}
+
+func (c Clock) now() time.Time {
+	if c.Now == nil {
+		return time.Now()
+	}
+	return c.Now()
+}
+
+func (c Clock) sleep(ctx context.Context, d time.Duration) error {
+	if c.Sleep != nil {
+		return c.Sleep(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// executor carries out the commands of a machine that concern steps. It is
+// the same in a run and in a rehearsal; the catalogue's capabilities differ.
+type executor struct {
+	machine   *Machine
+	catalogue *Catalogue
+	clock     Clock
+	settle    time.Duration
+	secrets   map[string]any // the secret inputs at hand
+	rehearsal bool           // secrets may be missing
+	lost      map[string]time.Time
+}
+
+// unknown is implemented by errors after which a write may have happened: its
+// answer was lost, or says nothing about it.
+type unknown interface{ OutcomeUnknown() bool }
+
+// invalidSetting is implemented by errors that are the caller's to mend before
+// anything can run: an unreadable key, a wrong passphrase.
+type invalidSetting interface{ InvalidSetting() bool }
+
+// perform carries a command out and returns what came of it; a failure is an
+// event as well. ctx ends waiting and reading, and then there is no event:
+// what was asked for is asked for again when the run goes on. A write in
+// flight is left to finish.
+func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished bool) {
+	g := &guard{step: cmd.Step.ID, writes: cmd.Op == OpDo || cmd.Op == OpUndo}
+	if info := x.machine.Info(); info != nil {
+		g.run = info.ID
+	}
+	e = Event{Step: cmd.Step.ID, at: x.clock.now()}
+	if cmd.Op == OpRecover {
+		return x.recover(ctx, cmd, g, e)
+	}
+	step, t, err := x.instance(cmd, g)
+	if err != nil {
+		x.result(&e, g, EvFailed, err)
+		if cmd.Op == OpUndo {
+			e.Kind = EvUndoFail
+		}
+		return e, true
+	}
+	writing := g.attach(context.WithoutCancel(ctx))
+	switch cmd.Op {
+	case OpRead:
+		x.result(&e, g, EvDone, step.(Query).Read(g.attach(ctx)))
+	case OpObserve:
+		x.result(&e, g, EvObserved, step.(Action).Observe(g.attach(ctx)))
+	case OpDo:
+		x.do(&e, g, step.(Action).Do(writing))
+	case OpUndo:
+		residues, err := step.(Action).Undo(writing)
+		x.result(&e, g, EvUndone, err)
+		if e.Residues = residues; err != nil {
+			e.Kind = EvUndoFail
+		}
+	}
+	switch e.Kind {
+	case EvObserved:
+		e.Saw = encode(read(step, t.saw))
+	case EvDone:
+		e.Out = encode(read(step, t.out))
+	case EvFailed:
+		return e, cmd.Op == OpDo || ctx.Err() == nil
+	}
+	return e, true
+}
+
+// result completes an event with what the guard saw, and with the error.
+func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e.Kind, e.Calls = kind, g.calls
+	e.Warnings, e.unchecked = g.warnings, g.unchecked
+	e.Write, e.call = writeOf(g.write, same), g.write
+	if err != nil {
+		var setting invalidSetting
+		e.Kind, e.Error = EvFailed, err.Error()
+		e.Setting = errors.As(err, &setting) && setting.InvalidSetting()
+	}
+}
+
+// do takes up what Do returned. When the answer to its write was lost, the
+// outcome is unknown. An error that says that nothing was written leaves no
+// Write in the event; any other error after a write does, and with it a
+// doubt.
+func (x *executor) do(e *Event, g *guard, err error) {
+	x.result(e, g, EvDone, err)
+	var u unknown
+	if err == nil || g.answered || !errors.As(err, &u) {
+		return
+	}
+	if !u.OutcomeUnknown() {
+		e.Write = nil
+		return
+	}
+	e.Kind = EvUnknown
+	if x.lost == nil {
+		x.lost = map[string]time.Time{}
+	}
+	x.lost[e.Step] = x.clock.now()
+}
+
+// recover finds out what became of a write. That it did not happen counts
+// only once settle has passed since it could last have left: a late write is
+// real. Until then the executor waits and has the step look again.
+func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) (Event, bool) {
+	since, ok := x.lost[cmd.Step.ID]
+	if !ok {
+		since = x.clock.now() // a process that ended may have sent it until now
+	}
+	deadline := since.Add(x.settle)
+	for {
+		look := &guard{run: g.run, step: g.step, lastSend: deadline}
+		step, t, err := x.instance(cmd, look)
+		var v Verdict
+		if err == nil {
+			v, err = step.(Action).Recover(look.attach(ctx))
+		}
+		if ctx.Err() != nil {
+			return e, false
+		}
+		x.result(&e, look, EvRecovered, nil)
+		if err != nil {
+			v = Verdict{Outcome: Ambiguous, Reason: "looking for it failed: " + err.Error()}
+		}
+		if wait := deadline.Sub(x.clock.now()); v.Outcome == Not && wait > 0 {
+			if x.clock.sleep(ctx, wait) != nil {
+				return e, false
+			}
+			continue
+		}
+		if e.Verdict = &v; v.Outcome == Happened {
+			e.Out = encode(read(step, t.out))
+		}
+		return e, true
+	}
+}
+
+// instance returns a fresh step filled from recorded data by role, and its
+// type in this executor's catalogue.
+func (x *executor) instance(cmd Command, g *guard) (any, *Type, error) {
+	t := x.catalogue.Type(cmd.Step.Type.Name)
+	if t == nil {
+		return nil, nil, fmt.Errorf("there is no step type %s here", cmd.Step.Type.Name)
+	}
+	in, err := x.withSecrets(cmd, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	step := t.New()
+	if err := fill(step, t.in, in); err != nil {
+		return nil, nil, err
+	}
+	switch cmd.Op {
+	case OpDo, OpRecover:
+		err = fill(step, t.saw, cmd.Saw)
+	case OpUndo:
+		err = errors.Join(fill(step, t.saw, cmd.Saw), fill(step, t.out, cmd.Out))
+	}
+	return step, t, err
+}
+
+// withSecrets evaluates the inputs that a secret touches, for this call only.
+// Undo and Recover do without: they must work long after, on their own.
+func (x *executor) withSecrets(cmd Command, g *guard) (map[string]any, error) {
+	if len(cmd.Deferred) == 0 || cmd.Op == OpUndo || cmd.Op == OpRecover {
+		return cmd.In, nil
+	}
+	program := x.machine.program
+	for _, name := range program.secretsOf(cmd.Step) {
+		if _, ok := x.secrets[name]; ok {
+			continue
+		}
+		if !x.rehearsal {
+			return nil, fmt.Errorf("the secret input %s is not at hand", name)
+		}
+		g.missing = cmd.Deferred
+		return cmd.In, nil
+	}
+	env := maps.Clone(x.machine.env)
+	inputs := maps.Clone(env["inputs"].(map[string]any))
+	maps.Copy(inputs, x.secrets)
+	env["inputs"] = inputs
+	vars := map[string]any{}
+	env["vars"] = vars
+	for _, v := range program.vars {
+		if !slices.ContainsFunc(v.secretInputs(program, nil), func(name string) bool { _, ok := inputs[name]; return !ok }) {
+			got, err := v.eval(env, v.name, nil)
+			if err != nil {
+				return nil, fmt.Errorf("var %s: %w", v.name, err)
+			}
+			vars[v.name] = got
+		}
+	}
+	in, err := evalFields(cmd.Step.inputs, env, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	return in, cmd.Step.Type.complete(in, nil)
+}

@@ -1,0 +1,146 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Call is one request that a step is about to send, or one local effect that
+// it is about to have.
+type Call struct {
+	Method, Path string // as sent, the path with its query
+	Write        bool   // it may change something
+	Again        bool   // another try of the request before it, not another request
+	ContentType  string
+	Body         []byte
+	Change       *Change // of a PUT: the one place that differs
+	Bucket       string  // the rate-limit bucket, "" for a local effect
+	PerMinute    int     // what the bucket holds by default
+}
+
+// Change is what a request that replaces a whole object changes in it: one
+// value. The object itself is never recorded, it may hold secrets.
+type Change struct {
+	Pointer string `json:"pointer"` // RFC 6901
+	From    any    `json:"from"`
+	To      any    `json:"to"`
+	Rest    string `json:"rest_sha256"` // digest of the object without that value
+}
+
+// ErrRefused is the cause of every error by which the runner keeps a request
+// from being sent.
+var ErrRefused = errors.New("refused by the runner, nothing was sent")
+
+// Report tells the runner of a request before each try of it. An error means
+// that the request must not be sent. A write is refused outside Do and Undo,
+// and so is a second one within them.
+func Report(ctx context.Context, c Call) error {
+	g, ok := ctx.Value(guardKey{}).(*guard)
+	if !ok {
+		if c.Write {
+			return fmt.Errorf("%s %s outside a step: %w", c.Method, c.Path, ErrRefused)
+		}
+		return nil
+	}
+	return g.report(c)
+}
+
+// Warn records what a person should read about this step.
+func Warn(ctx context.Context, format string, args ...any) {
+	if g, ok := ctx.Value(guardKey{}).(*guard); ok {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.warnings = append(g.warnings, fmt.Sprintf(format, args...))
+	}
+}
+
+// NotChecked records what a rehearsal could not check, and why.
+func NotChecked(ctx context.Context, format string, args ...any) {
+	if g, ok := ctx.Value(guardKey{}).(*guard); ok {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.unchecked = append(g.unchecked, fmt.Sprintf(format, args...))
+	}
+}
+
+// Missing names the inputs of the step, as "ca.passphrase", whose secret is
+// not at hand in this rehearsal.
+func Missing(ctx context.Context) []string {
+	if g, ok := ctx.Value(guardKey{}).(*guard); ok {
+		return g.missing
+	}
+	return nil
+}
+
+// LastSend is, within Recover, the latest instant at which the write whose
+// answer was lost can have taken effect: settle after it could last have left.
+func LastSend(ctx context.Context) time.Time {
+	if g, ok := ctx.Value(guardKey{}).(*guard); ok {
+		return g.lastSend
+	}
+	return time.Time{}
+}
+
+// Here names the run and the step that are being carried out; the key of a
+// loop's item belongs to the step.
+func Here(ctx context.Context) (run, step string) {
+	if g, ok := ctx.Value(guardKey{}).(*guard); ok {
+		return g.run, g.step
+	}
+	return "", ""
+}
+
+type guardKey struct{}
+
+// guard watches over one call of a step's method.
+type guard struct {
+	run, step string
+	writes    bool // Do and Undo
+	missing   []string
+	lastSend  time.Time
+
+	mu        sync.Mutex
+	write     *Call
+	answered  bool // the step went on after its write: it knows the answer
+	calls     map[string]Bucket
+	warnings  []string
+	unchecked []string
+}
+
+// Bucket counts the requests to one rate-limit bucket.
+type Bucket struct {
+	Calls     int `json:"calls"`
+	PerMinute int `json:"per_minute"`
+}
+
+func (g *guard) report(c Call) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case c.Write && !g.writes:
+		return fmt.Errorf("%s %s: a step writes in Do and Undo alone: %w", c.Method, c.Path, ErrRefused)
+	case c.Write && g.write != nil && !c.Again:
+		return fmt.Errorf("%s %s after %s %s: an action makes one write at most: %w",
+			c.Method, c.Path, g.write.Method, g.write.Path, ErrRefused)
+	}
+	if c.Write {
+		g.write = &c
+	} else if g.write != nil {
+		g.answered = true
+	}
+	if c.Bucket != "" && !c.Again {
+		if g.calls == nil {
+			g.calls = map[string]Bucket{}
+		}
+		b := g.calls[c.Bucket]
+		g.calls[c.Bucket] = Bucket{Calls: b.Calls + 1, PerMinute: c.PerMinute}
+	}
+	return nil
+}
+
+func (g *guard) attach(ctx context.Context) context.Context {
+	return context.WithValue(ctx, guardKey{}, g)
+}

@@ -1,0 +1,274 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// world is what the test's step types act on: named things, each with a value.
+type world struct {
+	things map[string]string
+	next   int
+	calls  []string // every write, as sent
+
+	// faults strike a write by its description, "put a=1", or any at "".
+	faults map[string]fault
+	now    time.Time
+}
+
+// fault is how a write goes wrong.
+type fault string
+
+const (
+	refused fault = "refused" // certainly not done
+	lost    fault = "lost"    // done, the answer lost
+	never   fault = "never"   // not done, the answer lost
+	late    fault = "late"    // done after the next look, the answer lost
+	garbled fault = "garbled" // done, then an error after the answer
+)
+
+func newWorld(things map[string]string) *world {
+	return &world{things: maps.Clone(things), faults: map[string]fault{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+}
+
+type lostAnswer bool
+
+func (lostAnswer) Error() string          { return "no answer" }
+func (l lostAnswer) OutcomeUnknown() bool { return bool(l) }
+
+// write carries one write out.
+func (w *world) write(ctx context.Context, what string, do func()) error {
+	if err := Report(ctx, Call{Method: "PUT", Path: "/" + what, Write: true, Bucket: "writes", PerMinute: 60}); err != nil {
+		return err
+	}
+	w.calls = append(w.calls, what)
+	f, ok := w.faults[what]
+	if !ok {
+		f = w.faults[""]
+	}
+	switch f {
+	case refused:
+		return lostAnswer(false)
+	case never:
+		return lostAnswer(true)
+	case lost:
+		do()
+		return lostAnswer(true)
+	case garbled:
+		do()
+		if err := Report(ctx, Call{Method: "GET", Path: "/after", Bucket: "reads"}); err != nil {
+			return err
+		}
+		return lostAnswer(false)
+	}
+	do()
+	return nil
+}
+
+// put sets a thing and undoes that exactly.
+type put struct {
+	w        *world
+	Name     string    `in:"name" doc:"which"`
+	Value    string    `in:"value" out:"value" doc:"its new value"`
+	Note     string    `in:"note" is:"optional secret" doc:"not shown"`
+	Tags     []string  `in:"tags" default:"a" enum:"a,b" doc:"tags"`
+	Previous string    `saw:"previous" out:"previous" is:"optional" doc:"its value before"`
+	Serial   string    `out:"serial" is:"assigned" doc:"made up by the world"`
+	At       time.Time `out:"at" doc:"when"`
+}
+
+func (s *put) Claims() []string { return []string{"thing/" + s.Name} }
+
+func (s *put) Observe(ctx context.Context) error {
+	if s.Name == "forbidden" {
+		return errors.New("this one may not be touched")
+	}
+	if missing := Missing(ctx); len(missing) > 0 {
+		NotChecked(ctx, "without %s", strings.Join(missing, ", "))
+	}
+	s.Previous = s.w.things[s.Name]
+	return nil
+}
+
+func (s *put) Do(ctx context.Context) error {
+	s.Serial, s.At = fmt.Sprintf("serial-%06d", s.w.next), s.w.now
+	if s.Previous == s.Value {
+		return nil
+	}
+	s.w.next++
+	return s.w.write(ctx, "put "+s.Name+"="+s.Value, func() { s.w.things[s.Name] = s.Value })
+}
+
+func (s *put) Undo(ctx context.Context) ([]Residue, error) {
+	switch s.w.things[s.Name] {
+	case s.Previous:
+		return nil, nil
+	case s.Value:
+	default:
+		return nil, errors.New("somebody else has set it since")
+	}
+	return nil, s.w.write(ctx, "back "+s.Name+"="+s.Previous, func() { s.w.set(s.Name, s.Previous) })
+}
+
+func (w *world) set(name, value string) {
+	if value == "" {
+		delete(w.things, name)
+		return
+	}
+	w.things[name] = value
+}
+
+func (s *put) Recover(context.Context) (Verdict, error) {
+	switch s.w.things[s.Name] {
+	case s.Value:
+		s.Serial, s.At = "serial-found", s.w.now
+		return Verdict{Outcome: Happened}, nil
+	case s.Previous:
+		return Verdict{Outcome: Not}, nil
+	}
+	return Verdict{Outcome: Ambiguous, Reason: "it has a third value", Candidates: []string{s.w.things[s.Name]}}, nil
+}
+
+// add adds a thing for good.
+type add struct {
+	w    *world
+	Name string `in:"name" out:"name" doc:"which"`
+}
+
+func (s *add) Claims() []string              { return []string{"thing/" + s.Name} }
+func (s *add) Observe(context.Context) error { return nil }
+func (s *add) Do(ctx context.Context) error {
+	return s.w.write(ctx, "add "+s.Name, func() { s.w.things[s.Name] = "added" })
+}
+func (s *add) Undo(context.Context) ([]Residue, error) {
+	return []Residue{{Owner: "thing/" + s.Name, Kind: "thing", ID: s.Name, Effect: Added}}, nil
+}
+func (s *add) Recover(context.Context) (Verdict, error) {
+	if s.w.things[s.Name] == "added" {
+		return Verdict{Outcome: Happened}, nil
+	}
+	return Verdict{Outcome: Not}, nil
+}
+
+// look reads a thing.
+type look struct {
+	w     *world
+	Name  string `in:"name" doc:"which"`
+	Value string `out:"value" is:"optional" doc:"its value"`
+	Size  int    `out:"size" doc:"of the value"`
+}
+
+func (s *look) Read(ctx context.Context) error {
+	s.Value = s.w.things[s.Name]
+	s.Size = len(s.Value)
+	return Report(ctx, Call{Method: "GET", Path: "/" + s.Name, Bucket: "reads", PerMinute: 600})
+}
+
+func (w *world) catalogue(t testing.TB) *Catalogue {
+	t.Helper()
+	c, err := NewCatalogue(
+		Type{Name: "put", Doc: "Sets a thing.", Change: "set {owner} to {value} instead of {previous}", Undo: UndoExact,
+			Notice: "they notice", New: func() any { return &put{w: w} }},
+		Type{Name: "add", Doc: "Adds a thing.", Change: "add {name}", Undo: UndoStays, Caution: "it stays",
+			New: func() any { return &add{w: w} }},
+		Type{Name: "look", Doc: "Reads a thing.", New: func() any { return &look{w: w} }},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// program parses and checks the steps of a playbook.
+func program(t testing.TB, c *Catalogue, body string) *Program {
+	t.Helper()
+	text := "rekey: 1\nplaybook: test\nversion: 1.0.0\n" + strings.TrimLeft(body, "\n")
+	p, faults := ParsePlaybook("test.yaml", []byte(text))
+	if faults.Err() != nil {
+		t.Fatal(faults)
+	}
+	prog, faults := Check(p, c)
+	if faults.Err() != nil {
+		t.Fatal(faults)
+	}
+	return prog
+}
+
+// live runs programs in a world and keeps what is watched.
+type live struct {
+	*Local
+	world  *world
+	trace  []string
+	events []Event
+	t      testing.TB
+}
+
+func newLive(t testing.TB, w *world) *live {
+	l := &live{world: w, t: t}
+	l.Local = &Local{
+		Dir:    t.TempDir(),
+		Settle: time.Minute,
+		Clock: Clock{
+			Now:   func() time.Time { return w.now },
+			Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil },
+		},
+		Watch: l.watch,
+	}
+	return l
+}
+
+func (l *live) watch(e Event) {
+	l.events = append(l.events, e)
+	line := string(e.Kind)
+	for _, part := range []string{e.Step, string(e.State)} {
+		if part != "" {
+			line += " " + part
+		}
+	}
+	if e.Value != nil {
+		line += fmt.Sprint(" ", *e.Value)
+	}
+	if e.Verdict != nil {
+		line += " " + string(e.Verdict.Outcome)
+	}
+	if e.Write != nil {
+		line += " [" + strings.TrimPrefix(e.Write.Path, "/") + "]"
+	}
+	l.trace = append(l.trace, line)
+}
+
+func (l *live) run(ctx context.Context, p *Program, inputs map[string]any) *Machine {
+	l.t.Helper()
+	public, secret, faults := p.Bind(inputs, true)
+	if faults.Err() != nil {
+		l.t.Fatal(faults)
+	}
+	m, err := l.Run(ctx, p, l.world.catalogue(l.t), Spec{ID: "r1", Inputs: public, Secrets: secret, StartedAt: l.world.now})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return m
+}
+
+func (l *live) rollback(p *Program) *Machine {
+	l.t.Helper()
+	m, err := l.Rollback(context.Background(), "r1", p, l.world.catalogue(l.t), nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return m
+}
+
+func (l *live) expect(want ...string) {
+	l.t.Helper()
+	if !slices.Equal(l.trace, want) {
+		l.t.Errorf("events\n%s\nwant\n%s", strings.Join(l.trace, "\n"), strings.Join(want, "\n"))
+	}
+	l.trace = nil
+}

@@ -3,6 +3,9 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/hashicorp/go-multierror"
 )
 
 // Machine is a run as the fold over its events. It does no I/O, reads no
@@ -22,15 +25,14 @@ type Machine struct {
 
 	state     State
 	varsDone  bool
-	outputs   map[string]any // nil until evaluated
-	failure   string         // why the run fails
-	failed    string         // which step made it fail
-	written   bool           // some write happened, or may have
-	undo      bool           // rolling back
-	started   []int          // actions in the order in which their Do may have begun
-	undoing   int            // the position in started that comes next, going down
-	problems  []string       // what a rollback could not undo
-	inDoubtAt int            // started counts at which a machine was opened again
+	outputs   map[string]any    // nil until evaluated
+	failure   string            // why the run fails
+	failed    string            // which step made it fail
+	undo      bool              // rolling back
+	started   []int             // actions in the order in which their Do may have begun
+	undoing   int               // the position in started that comes next, going down
+	undoErrs  *multierror.Error // what the rollback could not undo; it goes on all the same
+	inDoubtAt int               // started counts at which a machine was opened again
 }
 
 // stepState is where one step stands.
@@ -40,6 +42,7 @@ type stepState struct {
 	deferred []string
 	saw, out map[string]any
 	asserted int
+	wrote    bool // it wrote something, or may have
 	verdict  *Verdict
 	problem  string // of a write whose answer was lost
 	residues []Residue
@@ -84,7 +87,9 @@ func (m *Machine) Info() *RunInfo { return m.info }
 func (m *Machine) Outputs() map[string]any { return m.outputs }
 
 // Written reports whether the run wrote anything, or may have.
-func (m *Machine) Written() bool { return m.written }
+func (m *Machine) Written() bool {
+	return slices.ContainsFunc(m.steps, func(s stepState) bool { return s.wrote })
+}
 
 // Failure says why the run failed, and at which step; both may be empty.
 func (m *Machine) Failure() (step, message string) { return m.failed, m.failure }
@@ -98,8 +103,9 @@ func (m *Machine) Residues() []Residue {
 	return out
 }
 
-// Problems says what a rollback could not undo, a line each.
-func (m *Machine) Problems() []string { return m.problems }
+// UndoErr is everything that the last rollback could not undo, as one error;
+// nil when there is nothing.
+func (m *Machine) UndoErr() error { return m.undoErrs.ErrorOrNil() }
 
 // Started lists the actions whose write may have begun, in that order.
 func (m *Machine) Started() []*Step {
@@ -156,7 +162,7 @@ func (m *Machine) applyToRun(e Event) error {
 			m.outputs = map[string]any{}
 		}
 	case EvRollback:
-		m.undo, m.state, m.problems = true, StateRunning, nil
+		m.undo, m.state, m.undoErrs = true, StateRunning, nil
 		m.undoing = len(m.started) - 1
 		for _, i := range m.started {
 			if m.steps[i].phase == phUndoFailed {
@@ -202,7 +208,7 @@ func (m *Machine) applyToStep(e Event, i int) (err error) {
 	if !e.wellFormed(m.program.Steps[i]) {
 		return errDisorder
 	}
-	m.written = m.written || e.Write != nil || e.Kind == EvUnknown
+	s.wrote = s.wrote || e.Write != nil || e.Kind == EvUnknown
 	switch e.Kind {
 	case EvCondition:
 		if s.phase = phEntered; !*e.Value {
@@ -246,7 +252,7 @@ func (m *Machine) applyToStep(e Event, i int) (err error) {
 		s.phase, s.residues = phUndone, e.Residues
 	case EvUndoFail:
 		s.phase, s.residues = phUndoFailed, e.Residues
-		m.problems = append(m.problems, fmt.Sprintf("%s: %s", e.Step, e.Error))
+		m.undoErrs = multierror.Append(m.undoErrs, fmt.Errorf("step %s: %s", e.Step, e.Error))
 	default:
 		return errDisorder
 	}
@@ -265,7 +271,7 @@ func (m *Machine) recovered(e Event, i int) (err error) {
 			m.settle(i)
 		}
 	case Not:
-		s.phase = phFailed
+		s.phase, s.wrote = phFailed, false
 		if !m.undo {
 			m.fail(i, s.problem+" (and its write did not happen)")
 		}

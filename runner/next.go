@@ -179,7 +179,7 @@ func (m *Machine) nextUndo() Command {
 				Residues: perhaps(step, s)})
 		}
 	}
-	if len(m.problems) > 0 {
+	if m.UndoErr() != nil {
 		return record(Event{Kind: EvEnded, State: StateRollbackIncomplete})
 	}
 	return record(Event{Kind: EvEnded, State: StateRolledBack})

@@ -147,6 +147,9 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 		since = x.clock.now() // a process that ended may have sent it until now
 	}
 	deadline := since.Add(x.settle)
+	if cmd.Step.Type.Local {
+		deadline = since
+	}
 	for {
 		look := &guard{run: g.run, step: g.step, lastSend: deadline}
 		step, t, err := x.instance(cmd, look)

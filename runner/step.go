@@ -115,6 +115,7 @@ type Type struct {
 	Notice  string    // what users notice, and when; empty: nothing
 	Caution string    // what a reviewer must weigh; empty: nothing
 	Undo    UndoClass // of an action
+	Local   bool      // an action on this machine: no write of it can arrive late
 	New     func() any
 
 	in, saw, out []Field

@@ -156,7 +156,7 @@ func (c *Client) GenerateCSR(ctx context.Context, o Owner, req CSRRequest) (CSR,
 		return CSR{}, fmt.Errorf("okta: the CSR's subject has no JSON form: %w", err)
 	}
 	data := bytes.TrimSpace(body.Bytes())
-	return one(ctx, c, write(http.MethodPost, credentials(o, "csrs"), data, http.StatusOK, http.StatusCreated), checkCSR)
+	return one(ctx, c, write(http.MethodPost, credentials(o, "csrs"), data, http.StatusOK, http.StatusCreated), checkNewCSR)
 }
 
 // RevokeCSR deletes a CSR and its key pair, for good.
@@ -349,6 +349,15 @@ func checkCSR(csr CSR) error {
 		return errors.New("a CSR in it has no id")
 	}
 	return nil
+}
+
+// checkNewCSR also asks for the request itself: without it a new CSR is of no
+// use, and the answer as good as lost.
+func checkNewCSR(csr CSR) error {
+	if csr.CSR == "" {
+		return errors.New("the CSR in it has no text")
+	}
+	return checkCSR(csr)
 }
 
 // decodeItems takes a list apart. A null is not an empty list: whoever looks

@@ -1,0 +1,109 @@
+package rehearse
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/rekey/internal/pki"
+	"example.com/rekey/runner"
+	"example.com/rekey/steps"
+)
+
+// ca is the CA of a rehearsal: it checks the real issuer, and signs under its
+// names with a key that nobody keeps. Nothing enters the ledger.
+type ca struct {
+	now func() time.Time
+}
+
+// Issuer reads and checks the issuer. Without the passphrase of its key the
+// certificate alone is checked.
+func (c *ca) Issuer(ctx context.Context, paths steps.CAFiles) (*pki.Issuer, error) {
+	missing := runner.Missing(ctx)
+	issuer, err := steps.LoadCA(paths)
+	if errors.Is(err, pki.ErrPassphraseNeeded) && len(missing) > 0 {
+		runner.NotChecked(ctx, "the CA's key: %s is not at hand", strings.Join(missing, ", "))
+		issuer, err = steps.LoadCACertificate(paths)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return issuer, steps.CheckCA(issuer, c.now())
+}
+
+// Issue signs with a throw-away key.
+func (c *ca) Issue(ctx context.Context, paths steps.CAFiles, r pki.Request, _, _ string) (pki.Issued, error) {
+	issuer, err := steps.LoadCACertificate(paths)
+	if err != nil {
+		return pki.Issued{}, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return pki.Issued{}, err
+	}
+	return issuer.WithKey(key).Issue(r)
+}
+
+// Issued knows of nothing: no answer is lost in a rehearsal.
+func (c *ca) Issued(string, string) (string, bool, error) { return "", false, nil }
+
+// files is the file system of a rehearsal: what is there can be read, what is
+// created is kept in memory.
+type files struct {
+	mu   sync.Mutex
+	made map[string][]byte
+}
+
+// Read returns what was created here, or else what the disk has.
+func (f *files) Read(path string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if data, ok := f.made[filepath.Clean(path)]; ok {
+		return data, nil
+	}
+	return os.ReadFile(path)
+}
+
+// Create keeps a file in memory, if it could be made on disk: its nearest
+// folder that exists must be one.
+func (f *files) Create(path string, data []byte) error {
+	if _, err := f.Read(path); err == nil {
+		return fs.ErrExist
+	}
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is no folder", dir)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.made == nil {
+		f.made = map[string][]byte{}
+	}
+	f.made[filepath.Clean(path)] = data
+	return nil
+}
+
+// Remove forgets a file that was created here.
+func (f *files) Remove(path string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.made, filepath.Clean(path))
+	return nil
+}

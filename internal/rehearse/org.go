@@ -1,0 +1,138 @@
+// Package rehearse gives steps a world in which they can really be carried out
+// without consequence: an overlay of the live org, a CA that signs with a
+// throw-away key, and files that are never written.
+//
+// The overlay is an [http.RoundTripper] below the ordinary Okta client. Each
+// part of an owner (its object, its keys, its CSRs) is copied from the live
+// org when it is first used and kept as the base of the plan; from then on the
+// embedded sandbox serves it and takes the writes. Only GETs ever reach the
+// live org, and the transport to it has no means to send anything else.
+package rehearse
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.com/rekey/internal/okta"
+	"example.com/rekey/internal/sandbox"
+	"example.com/rekey/steps"
+)
+
+// Options say what is rehearsed.
+type Options struct {
+	// Live is how the live org is reached: its URL, its token, its transport.
+	// Only GETs are sent.
+	Live okta.Config
+	// Offline: there is no live org; the owners that are asked for are
+	// invented. Only Live.OrgURL is used, as a name.
+	Offline bool
+	// Now is the one reading of the clock that the rehearsal has.
+	Now time.Time
+}
+
+// Org is a rehearsed org.
+type Org struct {
+	now    time.Time
+	live   *okta.Client // nil when offline
+	copy   *sandbox.Org
+	serve  http.RoundTripper
+	client *okta.Client
+
+	mu     sync.Mutex
+	copied map[string]error  // what became of copying each part
+	bases  map[string]string // digest of each part that was copied
+}
+
+// New prepares a rehearsal. Nothing is read yet.
+func New(opt Options) (*Org, error) {
+	o := &Org{now: opt.Now.UTC(), copied: map[string]error{}, bases: map[string]string{}, copy: sandbox.NewOrg()}
+	still := func() time.Time { return o.now }
+	inner := opt.Live
+	if !opt.Offline {
+		if inner.HTTP == nil {
+			inner.HTTP = http.DefaultTransport
+		}
+		inner.HTTP = okta.ReadOnly(inner.HTTP)
+		var err error
+		if o.live, err = okta.New(inner); err != nil {
+			return nil, err
+		}
+	}
+	server := sandbox.New(o.copy, sandbox.Options{
+		Now: still, Keys: &keys{}, IDs: ids(),
+		BaseURL: func(*http.Request) string { return opt.Live.OrgURL },
+	})
+	o.serve = sandbox.Transport(server)
+	var err error
+	o.client, err = okta.New(okta.Config{
+		OrgURL: opt.Live.OrgURL, Token: "rehearsal", HTTP: o, Now: still,
+		Sleep:  func(context.Context, time.Duration) error { return nil },
+		OnCall: steps.Report,
+	})
+	return o, err
+}
+
+// Env is what steps reach in the rehearsal.
+func (o *Org) Env() *steps.Env {
+	now := func() time.Time { return o.now }
+	return &steps.Env{Okta: o.client, CA: &ca{now: now}, Files: &files{}, Now: now}
+}
+
+// Bases are the digests of the parts of owners that were read from the live
+// org, by names such as "app/0oa1/keys".
+func (o *Org) Bases() map[string]string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.bases)
+}
+
+// ids makes up what Okta would assign: by a fixed scheme, so that the same
+// program yields the same ids.
+func ids() func(kind string) string {
+	var mu sync.Mutex
+	count := map[string]int{}
+	return func(kind string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		count[kind]++
+		return fmt.Sprintf("rehearsed-%s-%04d", kind, count[kind])
+	}
+}
+
+// keys hands each key and CSR a key pair of its own: the sandbox's embedded
+// ones while they last, new ones after. A certificate for one CSR must not
+// pass for another's.
+type keys struct {
+	mu   sync.Mutex
+	used int
+	pool sandbox.Pool
+}
+
+func (k *keys) Key() (*rsa.PrivateKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.used++
+	if k.used > sandbox.PoolSize {
+		return sandbox.RealKeys{}.Key()
+	}
+	return k.pool.Key()
+}
+
+// answerOf turns the live org's refusal into the answer that it was.
+func answerOf(r *http.Request, err error) (*http.Response, error) {
+	var refused *okta.Error
+	if errors.As(err, &refused) {
+		return refused.Response(r), nil
+	}
+	var network *okta.NetworkError
+	if errors.As(err, &network) && network.Unwrap() != nil {
+		return nil, network.Unwrap()
+	}
+	return nil, err
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/user"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"example.com/rekey/internal/sandbox"
+	"example.com/rekey/internal/view"
+	"example.com/rekey/runner/binding"
+)
+
+// app is the program with everything that it reaches of the world.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lookupEnv      func(string) (string, bool)
+	now            func() time.Time
+	sleep          func(context.Context, time.Duration) error
+	random         func([]byte)
+	terminal       terminal
+	http           http.RoundTripper // to live orgs; nil: the client's own
+	keys           sandbox.KeySource // of the --sandbox org; nil: new keys
+	version        string            // "": as the build says
+	hostname       func() (string, error)
+
+	stateDir string // --state-dir
+	inVerb   bool   // the arguments were understood, a verb is at work
+}
+
+func newApp() *app {
+	return &app{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv,
+		now: time.Now, sleep: sleep, random: func(b []byte) { rand.Read(b) }, terminal: tty{os.Stdin},
+		hostname: os.Hostname,
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// main runs the verb that args name and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	root := a.command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if !a.inVerb { // cobra speaks: the arguments do not fit
+		err = usage(err.Error(), "`"+helpOf(root, args)+"` tells what it takes")
+	}
+	a.report(err)
+	return exitCode(err)
+}
+
+// helpOf is the command that explains what args got wrong.
+func helpOf(root *cobra.Command, args []string) string {
+	if cmd, _, err := root.Find(args); err == nil && cmd != root {
+		return cmd.CommandPath() + " --help"
+	}
+	return "rekey --help"
+}
+
+const rootHelp = `rekey rotates the SAML signing keys of an Okta org from playbooks.
+
+A playbook is checked (check), rehearsed against the org without writing to it
+(plan), carried out step by step (run), and undone (rollback).
+
+The org is named by OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN in the
+environment. With --sandbox it is an embedded one, to try things in.`
+
+const exitHelp = `
+Exit codes:
+  0   done, or nothing to do
+  1   failed; the org is as before, apart from residues that are listed
+  2   with --detailed-exitcode: the plan has changes
+  3   invalid playbook, inputs or settings
+  4   stopped part-way: interrupted, or kept after a failure
+  6   rollback incomplete: a person must act
+  7   a run is at work, or a journal is damaged
+  64  wrong usage
+`
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use: "rekey", Short: "rotate Okta's SAML signing keys", Long: rootHelp,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              knownVerb,
+		PersistentPreRun:  func(*cobra.Command, []string) { a.inVerb = true },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetHelpTemplate(root.HelpTemplate() + "{{if not .HasParent}}" + exitHelp + "{{end}}")
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().StringVar(&a.stateDir, "state-dir", "", "`folder` of runs, CA ledger and sandbox (default $REKEY_STATE_DIR, else $XDG_STATE_HOME/rekey, else ~/.local/state/rekey)")
+	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.rollbackCommand(), a.runsCommand(),
+		a.showCommand(), a.stepsCommand(), a.playbooksCommand(), a.sandboxCommand(), a.versionCommand())
+	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "explain a verb", RunE: func(_ *cobra.Command, args []string) error {
+		cmd, _, err := root.Find(args)
+		if err == nil && cmd == root {
+			err = knownVerb(root, args)
+		}
+		if err != nil {
+			return usage(err.Error(), "`rekey --help` lists the verbs")
+		}
+		return cmd.Help()
+	}})
+	return root
+}
+
+// knownVerb refuses what is no verb and names the one that it was meant to be.
+func knownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var verbs []string
+	for _, c := range root.Commands() {
+		verbs = append(verbs, c.Name())
+	}
+	if near := binding.Suggest(args[0], verbs); len(near) > 0 {
+		return fmt.Errorf("there is no verb %q; did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return fmt.Errorf("there is no verb %q; there are %s", args[0], strings.Join(verbs, ", "))
+}
+
+// takes checks how many arguments a verb has; what names them.
+func takes(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return fmt.Errorf("%s takes %s, which is missing", cmd.Name(), what)
+		case len(args) > most && most == 0:
+			return fmt.Errorf("%s takes no arguments, and %q is one", cmd.Name(), args[0])
+		case len(args) > most:
+			return fmt.Errorf("%s takes %s, and %q is one argument too many", cmd.Name(), what, args[most])
+		}
+		return nil
+	}
+}
+
+// flagError names the flag that an unknown one was meant to be.
+func flagError(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := binding.Suggest(name, names); len(near) > 0 {
+		return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, strings.Join(near, " or --"))
+	}
+	return fmt.Errorf("unknown flag --%s", name)
+}
+
+// report prints an error and its cure.
+func (a *app) report(err error) {
+	var silent interface{ Silent() bool }
+	if errors.As(err, &silent) && silent.Silent() {
+		return
+	}
+	message, hint := explain(err)
+	fmt.Fprintf(a.stderr, "rekey: error: %s\n", view.Visible(message))
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "rekey: hint: %s\n", view.Visible(hint))
+	}
+}
+
+// note tells the user something that is no result.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintln(a.stderr, view.Visible("rekey: "+fmt.Sprintf(format, args...)))
+}
+
+func (a *app) getenv(name string) string {
+	value, _ := a.lookupEnv(name)
+	return value
+}
+
+// tool is the program's name with its version, as plans and journals record
+// it.
+func (a *app) tool() string {
+	if a.version != "" {
+		return "rekey " + a.version
+	}
+	version := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
+		version = cmp.Or(info.Main.Version, version)
+	}
+	return "rekey " + version
+}
+
+// who is the user at this machine, for the record.
+func (a *app) who() string {
+	name := cmp.Or(a.getenv("USER"), a.getenv("LOGNAME"))
+	if name == "" {
+		if u, err := user.Current(); err == nil {
+			name = u.Username
+		}
+	}
+	host, err := a.hostname()
+	if err != nil || host == "" {
+		return name
+	}
+	return name + "@" + host
+}
+
+// oneOf refuses a flag's value that is none of those it takes.
+func oneOf(flag, value string, allowed ...string) error {
+	for _, v := range allowed {
+		if v == value {
+			return nil
+		}
+	}
+	hint := "it is one of " + strings.Join(allowed, ", ")
+	if near := binding.Suggest(value, allowed); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "? " + hint
+	}
+	return usage(fmt.Sprintf("--%s=%s is not known", flag, value), hint)
+}

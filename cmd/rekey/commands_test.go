@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"example.com/rekey/internal/okta"
+)
+
+// commands are the commands of the scripts beside testscript's own.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"asbefore": cmdAsBefore,
+	"dump":     cmdDump,
+	"exits":    cmdExits,
+	"forget":   cmdForget,
+	"keyline":  cmdKeyLine,
+	"loadenv":  cmdLoadEnv,
+	"noneof":   cmdNoneOf,
+	"replace":  cmdReplace,
+	"requests": cmdRequests,
+	"runid":    cmdRunID,
+	"sandbox":  cmdSandbox,
+	"sent":     cmdSent,
+	"setkid":   cmdSetKid,
+	"stopped":  cmdStopped,
+	"waitfile": cmdWaitFile,
+	"waitlog":  cmdWaitLog,
+}
+
+// exits CODE program args…: runs a program that must exit with CODE.
+func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE program args…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exited *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exited) {
+		got = exited.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// sandbox [flags…]: starts `rekey sandbox` in another process, with pooled
+// keys and the log requests.log, waits until it is ready and loads its
+// settings. It ends with the script. A second one replaces the first in all of
+// that.
+func cmdSandbox(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("rekey")
+	ts.Check(err)
+	env, log := ts.MkAbs("sandbox.env"), ts.MkAbs("requests.log")
+	os.Remove(env)
+	os.Remove(log)
+	args = append([]string{"sandbox", "--keys", "pool", "--env-file", env, "--log", log}, args...)
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), "REKEY_TEST_NOW="+ts.Getenv("REKEY_TEST_NOW"), "GORACE="+ts.Getenv("GORACE"))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	ts.Check(cmd.Start())
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	ts.Defer(func() { p.terminate() })
+	ts.Value(sandboxKey{}).(*running).last = p
+	for range 500 {
+		if _, err := os.Stat(env); err == nil {
+			loadEnv(ts, env)
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("the sandbox does not get ready: %s", stderr.String())
+}
+
+// running knows the sandbox of a script that was started last.
+type running struct{ last *process }
+
+type sandboxKey struct{}
+
+// process is a program in the background.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+	err   error // once it has ended
+}
+
+// terminate ends the process by SIGTERM and returns how it took that.
+func (p *process) terminate() error {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(10 * time.Second):
+		p.cmd.Process.Kill()
+		return errors.New("it did not end within 10 s of SIGTERM")
+	}
+}
+
+// stopped: ends the sandbox by SIGTERM; it must exit with 0.
+func cmdStopped(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Value(sandboxKey{}).(*running).last.terminate())
+}
+
+// replace FILE OLD NEW: replaces a text in a file, where it must occur.
+func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
+	before := ts.ReadFile(args[0])
+	after := strings.ReplaceAll(before, args[1], args[2])
+	if before == after {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(after), 0o600))
+}
+
+// loadenv FILE: sets the variables of a file of NAME=value lines.
+func cmdLoadEnv(ts *testscript.TestScript, _ bool, args []string) { loadEnv(ts, args[0]) }
+
+func loadEnv(ts *testscript.TestScript, file string) {
+	for line := range strings.Lines(ts.ReadFile(file)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		ts.Setenv(name, value)
+	}
+}
+
+// dump FILE: writes the org of the sandbox to a file.
+func cmdDump(ts *testscript.TestScript, _ bool, args []string) {
+	answer, err := http.Get(ts.Getenv("OKTA_CLIENT_ORGURL") + "/_sandbox/org")
+	ts.Check(err)
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// waitlog REGEXP: waits until the log of the sandbox has a line that matches.
+func cmdWaitLog(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for range 1000 {
+		if data, _ := os.ReadFile(ts.MkAbs("requests.log")); want.Match(data) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("no request matches %s", args[0])
+}
+
+// runid NAME: sets a variable to the id of the latest run. Runs of one second
+// are told apart by their folders' times.
+func cmdRunID(ts *testscript.TestScript, _ bool, args []string) {
+	dir := filepath.Join(ts.Getenv("REKEY_STATE_DIR"), "runs")
+	entries, err := os.ReadDir(dir)
+	ts.Check(err)
+	latest, id := time.Time{}, ""
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(dir, e.Name(), "playbook.yaml"))
+		ts.Check(err)
+		if info.ModTime().After(latest) {
+			latest, id = info.ModTime(), e.Name()
+		}
+	}
+	ts.Setenv(args[0], id)
+}
+
+// request is a line of the sandbox's log.
+type request struct {
+	Method, Path string
+	Status       int
+}
+
+// logged are the requests of the sandbox's log, those of the scripts' own
+// dumps left out.
+func logged(ts *testscript.TestScript) (out []request) {
+	for line := range strings.Lines(ts.ReadFile("requests.log")) {
+		var r request
+		ts.Check(json.Unmarshal([]byte(line), &r))
+		if r.Path != "/_sandbox/org" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// sent none: nothing was sent to the sandbox. sent reads PATH…: nothing but
+// GETs was, and at least one for each path or below it.
+func cmdSent(ts *testscript.TestScript, _ bool, args []string) {
+	requests := logged(ts)
+	if args[0] == "none" && len(requests) > 0 {
+		ts.Fatalf("%d requests were sent: %v", len(requests), requests)
+	}
+	for _, r := range requests {
+		if r.Method != http.MethodGet {
+			ts.Fatalf("%s %s was sent", r.Method, r.Path)
+		}
+	}
+	for _, path := range args[1:] {
+		if !slices.ContainsFunc(requests, func(r request) bool { return strings.HasPrefix(r.Path, path) }) {
+			ts.Fatalf("nothing was sent to %s", path)
+		}
+	}
+}
+
+// forget: empties the sandbox's log.
+func cmdForget(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(os.Truncate(ts.MkAbs("requests.log"), 0))
+}
+
+// requests FILE: writes the requests of the sandbox's log to a file, a line
+// each, with ids that the org assigned replaced by numbered names.
+func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
+	names, counts := map[string]string{}, map[string]int{}
+	var out strings.Builder
+	for _, r := range logged(ts) {
+		fmt.Fprintf(&out, "%s %s %d\n", r.Method, assigned.ReplaceAllStringFunc(r.Path, func(m string) string {
+			kind, id, _ := strings.Cut(m, "/")
+			if id == "generate" || id == "active" {
+				return m
+			}
+			if names[id] == "" {
+				counts[kind]++
+				names[id] = fmt.Sprintf("%s-%d", strings.TrimSuffix(kind, "s"), counts[kind])
+			}
+			return kind + "/" + names[id]
+		}), r.Status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out.String()), 0o600))
+}
+
+var assigned = regexp.MustCompile(`(keys|csrs)/[^/?]+`)
+
+// dumped is an org as /_sandbox/org answers it.
+type dumped struct{ Apps, IdPs []dumpedOwner }
+
+type dumpedOwner struct {
+	ID     string
+	Object json.RawMessage
+	Keys   []json.RawMessage
+	CSRs   []json.RawMessage
+}
+
+// asbefore BEFORE AFTER [OWNER:+N…]: compares two dumps of an org. An owner
+// may have N keys more where an argument allows them, and only there.
+func cmdAsBefore(ts *testscript.TestScript, neg bool, args []string) {
+	var before, after dumped
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &before))
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &after))
+	allowed := map[string]int{}
+	for _, arg := range args[2:] {
+		at := strings.LastIndex(arg, ":+")
+		n, err := strconv.Atoi(arg[at+2:])
+		ts.Check(err)
+		allowed[arg[:at]] = n
+	}
+	found := compare("app/", before.Apps, after.Apps, allowed)
+	found = append(found, compare("idp/", before.IdPs, after.IdPs, allowed)...)
+	switch {
+	case neg && len(found) == 0:
+		ts.Fatalf("the org is as before")
+	case !neg && len(found) > 0:
+		ts.Fatalf("the org is not as before:\n%s", strings.Join(found, "\n"))
+	}
+}
+
+func compare(kind string, before, after []dumpedOwner, allowed map[string]int) (found []string) {
+	if len(before) != len(after) {
+		return []string{fmt.Sprintf("%s: %d owners, then %d", kind, len(before), len(after))}
+	}
+	for i, b := range before {
+		a, id := after[i], kind+b.ID
+		for _, at := range okta.Differences(b.Object, a.Object) {
+			found = append(found, id+at)
+		}
+		if n := len(a.Keys) - len(b.Keys); n != allowed[id] {
+			found = append(found, fmt.Sprintf("%s has %d keys more, want %d", id, n, allowed[id]))
+		} else if diff := okta.Differences(b.Keys, a.Keys[:len(b.Keys)]); len(diff) > 0 {
+			found = append(found, fmt.Sprintf("%s: keys differ: %v", id, diff))
+		}
+		for _, at := range okta.Differences(b.CSRs, a.CSRs) {
+			found = append(found, id+"/csrs"+at)
+		}
+	}
+	return found
+}
+
+// setkid OWNER INDEX: switches an owner of the sandbox to the key at an index
+// of its list, as somebody in the admin console would.
+func cmdSetKid(ts *testscript.TestScript, _ bool, args []string) {
+	owner, err := okta.ParseOwner(args[0])
+	ts.Check(err)
+	index, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	client, err := okta.New(okta.Config{OrgURL: ts.Getenv("OKTA_CLIENT_ORGURL"), Token: ts.Getenv("OKTA_CLIENT_TOKEN")})
+	ts.Check(err)
+	ctx := context.Background()
+	keys, _, err := client.Keys(ctx, owner)
+	ts.Check(err)
+	object, err := client.Object(ctx, owner)
+	ts.Check(err)
+	next, change := object.Changed(okta.SigningPointer(owner.Kind), keys[index].Kid)
+	_, err = client.Replace(ctx, owner, next, change)
+	ts.Check(err)
+}
+
+// waitfile FILE: waits until a file exists.
+func cmdWaitFile(ts *testscript.TestScript, _ bool, args []string) {
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("there is no %s", args[0])
+}
+
+// keyline NAME FILE: sets a variable to a line from the middle of a PEM file.
+func cmdKeyLine(ts *testscript.TestScript, _ bool, args []string) {
+	lines := strings.Split(ts.ReadFile(args[1]), "\n")
+	ts.Setenv(args[0], lines[len(lines)/2])
+}
+
+// noneof TEXT… -- PATH…: no file at or below a path holds a text.
+func cmdNoneOf(ts *testscript.TestScript, neg bool, args []string) {
+	at := slices.Index(args, "--")
+	if at < 0 {
+		ts.Fatalf("usage: noneof TEXT… -- PATH…")
+	}
+	files, found := 0, ""
+	for _, root := range args[at+1:] {
+		ts.Check(filepath.WalkDir(ts.MkAbs(root), func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || d.Name() == "org.json" {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			files++
+			for _, text := range args[:at] {
+				if bytes.Contains(data, []byte(text)) {
+					found = fmt.Sprintf("%s holds %q", path, text)
+				}
+			}
+			return err
+		}))
+	}
+	if files == 0 || (found != "") != neg {
+		ts.Fatalf("in %d files: %s", files, cmp.Or(found, "nothing was found"))
+	}
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+
+	"example.com/rekey/internal/okta"
+	"example.com/rekey/runner"
+	"example.com/rekey/runner/journal"
+)
+
+// What the process exits with.
+const (
+	exitOK         = 0
+	exitFailed     = 1  // the org is as before, apart from listed residues
+	exitChanges    = 2  // --detailed-exitcode: the plan has changes
+	exitInvalid    = 3  // playbook, inputs or settings
+	exitStopped    = 4  // part-way
+	exitIncomplete = 6  // a person must act
+	exitBusy       = 7  // a run is at work, or a journal is damaged
+	exitUsage      = 64 // sysexits.h: EX_USAGE
+)
+
+// exitError is an error that knows its exit code. One without a text was
+// explained already.
+type exitError struct {
+	code    int
+	message string
+	hint    string
+	cause   error
+}
+
+func (e *exitError) Error() string {
+	if e.cause != nil && e.message == "" {
+		return e.cause.Error()
+	}
+	return e.message
+}
+
+func (e *exitError) Unwrap() error { return e.cause }
+
+// Silent reports that there is nothing more to say.
+func (e *exitError) Silent() bool { return e.message == "" && e.cause == nil }
+
+func usage(message, hint string) error {
+	return &exitError{code: exitUsage, message: message, hint: hint}
+}
+
+func invalid(message, hint string) error {
+	return &exitError{code: exitInvalid, message: message, hint: hint}
+}
+
+func failed(message, hint string) error {
+	return &exitError{code: exitFailed, message: message, hint: hint}
+}
+
+// coded gives an error a code of its own.
+func coded(code int, err error) error { return &exitError{code: code, cause: err} }
+
+// exit ends with a code after everything was said.
+func exit(code int) error {
+	if code == exitOK {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// exitCode is what the process exits with after an error.
+func exitCode(err error) int {
+	var (
+		own      *exitError
+		setting  *okta.SettingsError
+		faults   runner.Faults
+		locked   *journal.LockedError
+		damaged  *journal.DamageError
+		inputErr *runner.Fault
+	)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &own):
+		return own.code
+	case errors.As(err, &setting), errors.As(err, &faults), errors.As(err, &inputErr):
+		return exitInvalid
+	case errors.As(err, &locked), errors.As(err, &damaged):
+		return exitBusy
+	case errors.Is(err, runner.ErrNoRun):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// explain takes an error apart into what is wrong and its cure.
+func explain(err error) (message, hint string) {
+	var own *exitError
+	var setting *okta.SettingsError
+	switch {
+	case errors.As(err, &own) && own.message != "":
+		return own.message, own.hint
+	case errors.As(err, &setting):
+		return setting.Setting + " " + setting.Problem, setting.Cure
+	}
+	return err.Error(), ""
+}
+
+// codeOf is the exit code of a run, or of its rollback, that stopped in this
+// state.
+func codeOf(state runner.State, written, rollback bool) int {
+	switch state {
+	case runner.StateDone:
+		return exitOK
+	case runner.StateFailed:
+		if !written {
+			return exitFailed
+		}
+	case runner.StateRolledBack:
+		if rollback {
+			return exitOK
+		}
+		return exitFailed
+	case runner.StateRollbackIncomplete:
+		return exitIncomplete
+	}
+	return exitStopped
+}
+
+// journalCode is the exit code when a run ended with an error of its journal.
+func journalCode(err error, m *runner.Machine) error {
+	var broken *runner.JournalError
+	if !errors.As(err, &broken) {
+		return err
+	}
+	if m == nil || !m.Written() {
+		return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org; choose a state folder that can be written, with --state-dir"}
+	}
+	return &exitError{code: exitStopped, message: err.Error(), hint: "the run stopped part-way: mend the state folder, then roll the run back"}
+}

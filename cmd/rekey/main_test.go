@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"example.com/rekey/internal/sandbox"
+)
+
+var (
+	update = flag.Bool("update", false, "rewrite the golden parts of the scripts, and testdata/check/*.want")
+	long   = flag.Bool("long", false, "run the tests that measure")
+)
+
+// TestMain lets the test binary be the program: scripts run the real main as
+// the command rekey, with the clock that REKEY_TEST_NOW gives. The product
+// knows no such variable.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"rekey": func() { os.Exit(start(testApp())) }})
+}
+
+func testApp() *app {
+	a := newApp()
+	a.version = "test"
+	a.hostname = func() (string, error) { return "host", nil }
+	a.keys = &sandbox.Pool{}
+	if text := os.Getenv("REKEY_TEST_NOW"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			panic(err)
+		}
+		c := &stillClock{at: at}
+		a.now, a.sleep = c.now, c.sleep
+	}
+	return a
+}
+
+// stillClock stands still but for sleeps, which it takes for granted.
+type stillClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *stillClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *stillClock) sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+	return ctx.Err()
+}
+
+func TestScripts(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") == "true" {
+		t.Fatal("a script needs openssl, which is missing")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "../../testdata/script", Setup: setup, Cmds: commands, UpdateScripts: *update, RequireUniqueNames: true,
+	})
+}
+
+// setup gives each script a state folder, a home and a clock of its own, and
+// no settings.
+func setup(env *testscript.Env) error {
+	env.Values[sandboxKey{}] = &running{}
+	env.Setenv("HOME", env.WorkDir+"/home")
+	env.Setenv("USER", "ada")
+	env.Setenv("REKEY_STATE_DIR", env.WorkDir+"/state")
+	env.Setenv("REKEY_TEST_NOW", "2026-01-15T12:00:00Z")
+	env.Setenv("GORACE", "atexit_sleep_ms=1") // a process with the race detector lingers for a second otherwise
+	return nil
+}

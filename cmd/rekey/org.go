@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"example.com/rekey/internal/okta"
+	"example.com/rekey/internal/pki"
+	"example.com/rekey/internal/rehearse"
+	"example.com/rekey/internal/sandbox"
+	"example.com/rekey/internal/view"
+	"example.com/rekey/runner"
+	"example.com/rekey/runner/binding"
+	"example.com/rekey/steps"
+)
+
+// The addresses under which plans and runs name an org that is none. The
+// domain is reserved (RFC 2606).
+const (
+	sandboxURL = "https://sandbox.rekey.invalid"
+	offlineURL = "https://offline.rekey.invalid"
+)
+
+// org is the org that a verb works on.
+type org struct {
+	app     *app
+	config  okta.Config
+	name    string         // its address, as plans and runs record it
+	store   *sandbox.Store // of --sandbox
+	dir     string         // the state folder; "" where none is needed
+	offline bool
+}
+
+// orgFlags choose the org.
+type orgFlags struct{ sandbox, offline bool }
+
+// open finds the org and checks its settings; nothing is sent.
+func (a *app) open(f orgFlags) (*org, error) {
+	o := &org{app: a, offline: f.offline}
+	o.config = okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, UserAgent: "rekey"}
+	switch {
+	case f.sandbox && f.offline:
+		return nil, usage("--sandbox and --offline exclude each other", "--sandbox is an org to work on, --offline is none")
+	case f.offline:
+		o.config.OrgURL, o.name = offlineURL, offlineURL
+		return o, nil
+	case f.sandbox:
+		return o, o.openSandbox()
+	}
+	o.config.OrgURL, o.config.Token = a.getenv(okta.SettingOrgURL), a.getenv(okta.SettingToken)
+	client, err := okta.New(o.config)
+	if err != nil {
+		return nil, err
+	}
+	o.name = client.Org()
+	return o, nil
+}
+
+// openSandbox opens the org that all --sandbox commands of a state folder
+// share.
+func (o *org) openSandbox() (err error) {
+	if o.dir, err = o.app.makeState(); err != nil {
+		return err
+	}
+	o.store, err = sandbox.Open(filepath.Join(o.dir, "sandbox", "org.json"), sandbox.Options{Now: o.app.now, Keys: o.app.keys})
+	if err != nil {
+		return err
+	}
+	o.name = sandboxURL
+	o.config.OrgURL, o.config.Token, o.config.HTTP = sandboxURL, "in-process", sandbox.Transport(o.store)
+	return nil
+}
+
+func (o *org) close() {
+	if o.store != nil {
+		o.store.Close()
+	}
+}
+
+// rehearse makes the plan of a program.
+func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret map[string]any, onFailure string) (*runner.Plan, error) {
+	now := o.app.now().UTC()
+	rehearsal, err := rehearse.New(rehearse.Options{Live: o.config, Offline: o.offline, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	still := runner.Clock{Now: func() time.Time { return now }}
+	plan, err := runner.Rehearse(ctx, p, runner.RehearsalSpec{
+		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
+		Org: o.name, Offline: o.offline, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases,
+	})
+	if ctx.Err() != nil {
+		return nil, errInterrupted
+	}
+	return plan, err
+}
+
+// env is what the steps of a live run reach, and how long a write may take to
+// be answered.
+func (o *org) env(local *runner.Local) (*steps.Env, error) {
+	config := o.config
+	config.OnCall = steps.Report
+	client, err := okta.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return &steps.Env{
+		Okta: client, Files: steps.OSFiles{}, Now: o.app.now, Ours: local.Yielded,
+		CA: steps.LocalCA{Ledger: filepath.Join(local.Dir, "ca", "ledger.jsonl"), Now: o.app.now},
+	}, nil
+}
+
+// fill gives the inputs that nobody gave a value by their name, so that a
+// sandbox can be tried without looking ids up. Each is printed, of a secret
+// the name.
+func (o *org) fill(g *given) error {
+	if o.store == nil {
+		return nil
+	}
+	current, err := o.store.Org()
+	if err != nil {
+		return err
+	}
+	f := filler{org: o, given: g, current: current}
+	for _, in := range g.program.Playbook.Inputs {
+		if _, ok := g.values[in.Name]; ok || in.Type.Kind != binding.String {
+			continue
+		}
+		f.open = append(f.open, in.Name)
+	}
+	for _, name := range []string{"app", "target", "idp"} {
+		if id, ok := current.Default(name); ok {
+			f.give(name, id, f.label(name, id))
+		}
+	}
+	if owner, ok := f.owner(); ok {
+		if kid, ok := current.InactiveKey(owner, o.app.now()); ok {
+			f.give("kid", kid, "valid, inactive key of "+owner.String())
+		}
+	}
+	f.give("out", filepath.Join(o.dir, "sandbox", "out"), "")
+	return f.ca()
+}
+
+type filler struct {
+	org     *org
+	given   *given
+	current *sandbox.Org
+	open    []string // names of the inputs that have no value
+}
+
+// give gives an input a value if it is open.
+func (f *filler) give(name, value, remark string) {
+	if !slices.Contains(f.open, name) {
+		return
+	}
+	in := f.given.input(name)
+	f.given.parse(in, value, "the sandbox")
+	shown := name + " = " + value
+	if in.Secret {
+		shown = name + " (secret)"
+	}
+	if remark != "" {
+		shown += " (" + remark + ")"
+	}
+	f.org.app.say("sandbox: " + shown)
+}
+
+// label is what people call an owner of the sandbox.
+func (f *filler) label(name, id string) string {
+	kind := okta.App
+	if name == "idp" {
+		kind = okta.IdP
+	}
+	object, _ := f.current.Object(okta.Owner{Kind: kind, ID: id})
+	if label := object.Text("/label"); label != "" {
+		return label
+	}
+	return object.Text("/name")
+}
+
+// owner is the app, or else the IdP, that the inputs name.
+func (f *filler) owner() (okta.Owner, bool) {
+	for _, kind := range []okta.Kind{okta.App, okta.IdP} {
+		if id, ok := f.given.values[string(kind)].(string); ok {
+			return okta.Owner{Kind: kind, ID: id}, true
+		}
+	}
+	return okta.Owner{}, false
+}
+
+// ca gives the files of the sample CA, which is made when it is needed. Its
+// passphrase goes with its key alone.
+func (f *filler) ca() error {
+	if !slices.Contains(f.open, "ca_certificate") && !slices.Contains(f.open, "ca_key") {
+		return nil
+	}
+	sample, err := pki.SampleCA(filepath.Join(f.org.dir, "sandbox", "ca"), f.org.app.now())
+	if err != nil {
+		return err
+	}
+	f.give("ca_certificate", sample.CertificatePath, "")
+	f.give("ca_key", sample.KeyPath, "")
+	if slices.Contains(f.open, "ca_key") {
+		f.give("ca_pass", sample.Passphrase, "")
+	}
+	return nil
+}
+
+// say prints a line that is no result; "" is an empty one.
+func (a *app) say(text string) { fmt.Fprintln(a.stderr, view.Visible(text)) }

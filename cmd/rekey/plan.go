@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"example.com/rekey/internal/view"
+	"example.com/rekey/runner"
+)
+
+// planFlags are the flags of a verb that makes a plan.
+type planFlags struct {
+	inputs    inputFlags
+	org       orgFlags
+	onFailure string
+	format    string
+	detailed  bool
+}
+
+func (f *planFlags) register(cmd *cobra.Command) {
+	f.inputs.register(cmd)
+	cmd.Flags().BoolVar(&f.org.sandbox, "sandbox", false, "work on the embedded org of the state folder; inputs not given get values by name")
+	cmd.Flags().StringVar(&f.onFailure, "on-failure", "", "rollback or keep, instead of the playbook's `mode`")
+}
+
+func (f *planFlags) check() error {
+	if f.onFailure != "" {
+		if err := oneOf("on-failure", f.onFailure, "rollback", "keep"); err != nil {
+			return err
+		}
+	}
+	return oneOf("format", f.format, "text", "json")
+}
+
+func (a *app) planCommand() *cobra.Command {
+	f := &planFlags{}
+	cmd := &cobra.Command{
+		Use: "plan PLAYBOOK", Short: "rehearse a playbook: what it would do, without doing it",
+		Long: `Carry a playbook out in a copy of the org and show what it would do. The org
+is only read: the connection to it cannot send anything but GET. Secrets that
+are not given are not asked for; what needs them is shown as not checked.
+` + inputHelp,
+		Args: takes(1, 1, "a PLAYBOOK"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args[0], f) },
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if the plan has changes")
+	cmd.Flags().BoolVar(&f.org.offline, "offline", false, "ask no org and invent the owners: a review without credentials")
+	return cmd
+}
+
+// plan makes a plan and prints it.
+func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	program, err := a.load(playbook)
+	if err != nil {
+		return err
+	}
+	org, err := a.open(f.org)
+	if err != nil {
+		return err
+	}
+	defer org.close()
+	made, err := a.rehearsed(ctx, program, org, f, false)
+	if err != nil {
+		return err
+	}
+	if err := a.printPlan(made.plan, f.format); err != nil {
+		return err
+	}
+	if err := failedPlan(made.plan); err != nil {
+		return err
+	}
+	if f.detailed && made.plan.Body.Changes() {
+		return exit(exitChanges)
+	}
+	return nil
+}
+
+// rehearsal is a plan with the values that it was made with.
+type rehearsal struct {
+	plan           *runner.Plan
+	public, secret map[string]any
+}
+
+// rehearsed gathers the inputs and makes the plan. For a run secrets are
+// required, and asked for.
+func (a *app) rehearsed(ctx context.Context, p *runner.Program, o *org, f *planFlags, forRun bool) (*rehearsal, error) {
+	g, err := a.gather(p, f.inputs)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.fill(g); err != nil {
+		return nil, err
+	}
+	if forRun && g.faults.Err() == nil {
+		if err := g.prompt(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r := &rehearsal{}
+	if r.public, r.secret, err = g.bind(forRun); err != nil {
+		return nil, err
+	}
+	r.plan, err = o.rehearse(ctx, p, r.public, r.secret, f.onFailure)
+	return r, err
+}
+
+func (a *app) printPlan(plan *runner.Plan, format string) error {
+	if format == "text" {
+		return view.PlanText(a.stdout, plan)
+	}
+	data, err := plan.Encode()
+	if err == nil {
+		_, err = a.stdout.Write(data)
+	}
+	return err
+}
+
+// failedPlan is the error of a plan whose run would fail. Why is said in the
+// plan.
+func failedPlan(plan *runner.Plan) error {
+	f := plan.Body.Failure
+	if f == nil {
+		return nil
+	}
+	message := "the run would fail"
+	if f.Step != "" {
+		message += " at step " + f.Step
+	}
+	if f.Setting {
+		return invalid(message+", for want of a valid setting", "the plan says why")
+	}
+	return failed(message, "the plan says why")
+}

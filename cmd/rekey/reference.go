@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/rekey/internal/view"
+	"example.com/rekey/playbooks"
+	"example.com/rekey/runner"
+	"example.com/rekey/runner/binding"
+	"example.com/rekey/steps"
+)
+
+func (a *app) stepsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "steps [TYPE]", Short: "list the step types, or describe one", Args: takes(0, 1, "a TYPE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			catalogue := steps.Catalogue(nil)
+			if len(args) == 0 {
+				return view.StepList(a.stdout, catalogue)
+			}
+			t := catalogue.Type(args[0])
+			if t == nil {
+				return usage(fmt.Sprintf("there is no step type %q", args[0]), didYouMean(args[0], catalogue.Names(), "`rekey steps` lists them"))
+			}
+			return view.StepText(a.stdout, t)
+		},
+	}
+}
+
+func (a *app) playbooksCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "playbooks [NAME]", Short: "list the playbooks that come with rekey, or print one", Args: takes(0, 1, "a NAME"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.printPlaybook(args[0])
+			}
+			return a.listPlaybooks()
+		},
+	}
+}
+
+func (a *app) printPlaybook(arg string) error {
+	name, version, pinned := strings.Cut(arg, "@")
+	text, err := playbooks.Text(name)
+	if err != nil {
+		return usage(fmt.Sprintf("there is no playbook %q", name), didYouMean(name, playbooks.Names(), "`rekey playbooks` lists them"))
+	}
+	if err := pinnedTo(name, text, version, pinned); err != nil {
+		return err
+	}
+	_, err = a.stdout.Write(text)
+	return err
+}
+
+func (a *app) listPlaybooks() error {
+	var list []view.Playbook
+	for _, name := range playbooks.Names() {
+		text, err := playbooks.Text(name)
+		if err != nil {
+			return err
+		}
+		p, _ := runner.ParsePlaybook(name, text)
+		list = append(list, view.Playbook{Name: name, Version: p.Version, Description: p.Description})
+	}
+	return view.Playbooks(a.stdout, list)
+}
+
+func didYouMean(name string, names []string, otherwise string) string {
+	if near := binding.Suggest(name, names); len(near) > 0 {
+		return "did you mean " + strings.Join(near, " or ") + "? " + otherwise
+	}
+	return otherwise
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "print the version", Args: takes(0, 0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			commit := "unknown"
+			if info, ok := debug.ReadBuildInfo(); ok {
+				commit = cmp.Or(setting(info, "vcs.revision"), commit)
+				if setting(info, "vcs.modified") == "true" {
+					commit += ", modified"
+				}
+			}
+			_, err := fmt.Fprintf(a.stdout, "%s (commit %s, %s %s/%s)\n", a.tool(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+func setting(info *debug.BuildInfo, key string) string {
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
+}

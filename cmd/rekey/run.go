@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/rekey/internal/okta"
+	"example.com/rekey/internal/view"
+	"example.com/rekey/runner"
+	"example.com/rekey/steps"
+)
+
+// defaultSettle is how long after a lost answer a write may still take effect:
+// a minute over the time that the client waits for an answer.
+const defaultSettle = time.Minute + okta.DefaultTimeout
+
+type runFlags struct {
+	planFlags
+	yes, dryRun bool
+	settle      time.Duration
+}
+
+func (a *app) runCommand() *cobra.Command {
+	f := &runFlags{}
+	f.format = "text"
+	cmd := &cobra.Command{
+		Use: "run PLAYBOOK", Short: "plan a playbook, ask, and carry it out",
+		Long: `Make a plan, show it, ask, and carry it out. A step that fails has everything
+before it undone, unless on_failure says keep. An interrupt lets the write in
+flight finish, records it and stops; rekey rollback undoes the run.
+` + inputHelp,
+		Args: takes(1, 1, "a PLAYBOOK"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.dryRun {
+				return a.plan(cmd.Context(), args[0], &f.planFlags)
+			}
+			return a.run(cmd.Context(), args[0], f)
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before the first write")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "make the plan only, as plan does")
+	settleFlag(cmd, &f.settle)
+	return cmd
+}
+
+func settleFlag(cmd *cobra.Command, into *time.Duration) {
+	cmd.Flags().DurationVar(into, "settle", defaultSettle, "how long after its answer was lost a write may still take effect; only then does its absence count")
+}
+
+// run plans a playbook, asks, and carries it out.
+func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.settle < 0 {
+		return usage("--settle is negative", "give a duration such as 90s")
+	}
+	if !f.yes && !a.terminal.Is() {
+		return errUnattended("run")
+	}
+	program, err := a.load(playbook)
+	if err != nil {
+		return err
+	}
+	org, err := a.open(f.org)
+	if err != nil {
+		return err
+	}
+	defer org.close()
+	if org.dir, err = a.makeState(); err != nil {
+		return err
+	}
+	made, err := a.rehearsed(ctx, program, org, &f.planFlags, true)
+	if err != nil {
+		return err
+	}
+	if err := view.PlanText(a.stderr, made.plan); err != nil {
+		return err
+	}
+	if err := failedPlan(made.plan); err != nil {
+		return err
+	}
+	if err := a.approve(ctx, f.yes, "Carry this out in "+org.name+"?"); err != nil {
+		return err
+	}
+	return a.execute(ctx, program, org, made, f)
+}
+
+// approve asks before the first write.
+func (a *app) approve(ctx context.Context, yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	ok, err := a.confirm(ctx, question)
+	if err == nil && !ok {
+		err = failed("not carried out; nothing was written", "")
+	}
+	return err
+}
+
+// execute carries out what was approved and says how it ended.
+func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made *rehearsal, f *runFlags) error {
+	local := a.local(o.dir)
+	local.Settle = f.settle
+	local.Watch = view.NewProgress(program).Watch(a.stderr)
+	env, err := o.env(local)
+	if err != nil {
+		return err
+	}
+	plan, err := made.plan.Encode()
+	if err != nil {
+		return err
+	}
+	var random [3]byte
+	a.random(random[:])
+	now := a.now()
+	id := runner.NewRunID(now, random[:])
+	a.say("")
+	a.say("Run " + id)
+	done := a.announceStop(ctx, id)
+	m, err := local.Run(ctx, program, steps.Catalogue(env), runner.Spec{
+		ID: id, Tool: a.tool(), Who: a.who(), Org: o.name, Inputs: made.public, Secrets: made.secret,
+		OnFailure: f.onFailure, Plan: plan, StartedAt: now,
+	})
+	done()
+	if err != nil {
+		return journalCode(err, m)
+	}
+	return a.conclude(local, id, m, false)
+}
+
+// announceStop tells, as soon as the run is interrupted, what happens now. The
+// function that it returns ends that.
+func (a *app) announceStop(ctx context.Context, id string) (done func()) {
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		a.note("interrupted: the write in flight is finished and recorded, then the run stops; `%s` undoes it", a.rollbackLine(id))
+	})
+	return func() {
+		if !stop() {
+			<-told
+		}
+	}
+}
+
+// conclude prints how a run stands and turns that into an exit code.
+func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollback bool) error {
+	stored, err := readRun(local, id)
+	if err != nil {
+		return err
+	}
+	a.say("")
+	if err := view.Result(a.stdout, &stored, a.rollbackLine(id)); err != nil {
+		return err
+	}
+	return exit(codeOf(m.State(), view.Wrote(&stored), rollback))
+}

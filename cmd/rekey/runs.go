@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"example.com/rekey/internal/view"
+	"example.com/rekey/runner"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use: "runs", Short: "list the runs, the latest first", Args: takes(0, 0, ""),
+		RunE: func(*cobra.Command, []string) error { return a.runs(format) },
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	return cmd
+}
+
+// runs lists the runs of the state folder. One that cannot be read is named
+// and does not hide the others.
+func (a *app) runs(format string) error {
+	if err := oneOf("format", format, "text", "json"); err != nil {
+		return err
+	}
+	dir, err := a.stateFolder()
+	if err != nil {
+		return err
+	}
+	local := a.local(dir)
+	ids, err := local.IDs()
+	if err != nil {
+		return failed("the runs cannot be listed: "+err.Error(), "give another state folder with --state-dir")
+	}
+	summaries := []runner.Summary{}
+	for _, id := range ids {
+		run, err := readRun(local, id)
+		if err != nil {
+			a.note("warning: run %s is left out: %v", id, err)
+			continue
+		}
+		summaries = append(summaries, run.Summary())
+	}
+	slices.SortStableFunc(summaries, func(x, y runner.Summary) int {
+		return cmp.Or(y.StartedAt.Compare(x.StartedAt), cmp.Compare(y.ID, x.ID))
+	})
+	switch {
+	case format == "json":
+		return view.JSON(a.stdout, summaries)
+	case len(summaries) == 0:
+		a.say("There are no runs in " + dir + ".")
+		return nil
+	}
+	return view.Runs(a.stdout, summaries)
+}
+
+func (a *app) showCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use: "show RUN", Short: "show one run in full", Args: takes(1, 1, "a RUN"),
+		Long: "Show one run in full: what it did when, what it wrote, what it yielded, what stays.\nRUN is an id, or the beginning of one.",
+		RunE: func(_ *cobra.Command, args []string) error { return a.show(args[0], format) },
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	return cmd
+}
+
+// shownRun is a run as JSON.
+type shownRun struct {
+	runner.Summary
+	Inputs  map[string]any `json:"inputs"`
+	Secrets []string       `json:"secrets,omitempty"`
+	Outputs map[string]any `json:"outputs,omitempty"`
+	Events  []runner.Timed `json:"events"`
+}
+
+func (a *app) show(text, format string) error {
+	if err := oneOf("format", format, "text", "json"); err != nil {
+		return err
+	}
+	_, run, err := a.findRun(text)
+	if err != nil {
+		return err
+	}
+	if format == "text" {
+		program, _ := programOf(&run) // without it steps are shown by their ids
+		return view.Show(a.stdout, &run, program, a.rollbackLine(run.Info().ID))
+	}
+	shown := shownRun{Summary: run.Summary(), Inputs: run.Info().Inputs, Secrets: run.Info().Secrets, Events: run.Events}
+	for _, e := range run.Events {
+		if e.Kind == runner.EvOutputs {
+			shown.Outputs = e.Values
+		}
+	}
+	return view.JSON(a.stdout, shown)
+}

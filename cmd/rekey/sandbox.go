@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/rekey/internal/okta"
+	"example.com/rekey/internal/sandbox"
+	"example.com/rekey/runner/journal"
+)
+
+type sandboxFlags struct {
+	listen, envFile, org, token, keys, log string
+	apps                                   int
+	latency                                time.Duration
+	fail                                   []string
+}
+
+func (a *app) sandboxCommand() *cobra.Command {
+	f := &sandboxFlags{}
+	cmd := &cobra.Command{
+		Use: "sandbox", Short: "serve an embedded Okta on this machine, to try and test against",
+		Long: `Serve an embedded Okta on loopback until it is interrupted. When it is ready it
+prints the two settings that reach it. GET /_sandbox/org dumps the org in the
+form that --org reads.
+
+--fail makes requests fail: 'METHOD GLOB[@N]=STATUS[:before|:after]', where *
+crosses slashes, @N is the N-th match (default: every one), and :after lets the
+request take effect first. 'POST */keys/generate=500:after' loses an answer.`,
+		Args: takes(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
+	}
+	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:0", "loopback `address` to listen on; port 0 takes a free one")
+	cmd.Flags().StringVar(&f.envFile, "env-file", "", "write the two settings to a `file` as well, once it is ready")
+	cmd.Flags().StringVar(&f.org, "org", "", "start with the org in a `file` instead of the default one")
+	cmd.Flags().IntVar(&f.apps, "apps", 0, "add `N` SAML apps to it")
+	cmd.Flags().StringVar(&f.token, "token", "", "the API `token` to ask for (default a random one)")
+	cmd.Flags().StringVar(&f.keys, "keys", "real", "`kind` of key pairs: real makes new ones, pool takes embedded ones, for speed")
+	cmd.Flags().StringVar(&f.log, "log", "", "append a JSON line for each request to a `file`")
+	cmd.Flags().DurationVar(&f.latency, "latency", 0, "wait so long before each answer")
+	cmd.Flags().StringArrayVar(&f.fail, "fail", nil, "make requests fail (`rule` above); repeatable")
+	return cmd
+}
+
+// sandbox serves until ctx is done.
+func (a *app) sandbox(ctx context.Context, f *sandboxFlags) error {
+	options, err := f.options(a)
+	if err != nil {
+		return err
+	}
+	org, err := f.loadOrg(a.now())
+	if err != nil {
+		return err
+	}
+	if f.log != "" {
+		log, err := os.OpenFile(f.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return failed("the log cannot be written: "+err.Error(), "give --log a file that you may write")
+		}
+		defer log.Close()
+		options.Log = log
+	}
+	listener, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return failed("the sandbox cannot listen on "+f.listen+": "+err.Error(), "give --listen 127.0.0.1:0 to take a free port")
+	}
+	settings := fmt.Sprintf("%s=http://%s\n%s=%s\n", okta.SettingOrgURL, listener.Addr(), okta.SettingToken, options.Token)
+	if f.envFile != "" {
+		if err := journal.WriteFile(f.envFile, []byte(settings), 0o600); err != nil {
+			listener.Close()
+			return failed(err.Error(), "give --env-file a file in a folder that you may write to")
+		}
+	}
+	fmt.Fprint(a.stdout, settings)
+	a.say(fmt.Sprintf("rekey: the sandbox serves %s on this machine until it is interrupted", plural(len(org.Owners()), "owner")))
+	return serve(ctx, listener, sandbox.New(org, options))
+}
+
+// options checks the flags.
+func (f *sandboxFlags) options(a *app) (sandbox.Options, error) {
+	o := sandbox.Options{Now: a.now, Latency: f.latency, Token: f.token}
+	if err := loopback(f.listen); err != nil {
+		return o, err
+	}
+	if err := oneOf("keys", f.keys, "real", "pool"); err != nil {
+		return o, err
+	}
+	if f.keys == "pool" {
+		o.Keys = &sandbox.Pool{}
+	}
+	if f.apps < 0 || f.latency < 0 {
+		return o, usage("--apps and --latency cannot be negative", "leave them out, or give 0 or more")
+	}
+	if o.Token == "" {
+		var random [16]byte
+		a.random(random[:])
+		o.Token = fmt.Sprintf("sandbox-%x", random)
+	}
+	var setting *okta.SettingsError
+	if _, err := okta.New(okta.Config{OrgURL: sandboxURL, Token: o.Token}); errors.As(err, &setting) {
+		return o, usage("--token "+setting.Problem, "give one of letters, digits, - and _")
+	}
+	for _, text := range f.fail {
+		fault, err := sandbox.ParseFault(text)
+		if err != nil {
+			return o, usage(err.Error(), "")
+		}
+		o.Faults = append(o.Faults, fault)
+	}
+	return o, nil
+}
+
+// loopback refuses an address that other machines could reach: the sandbox
+// hands its private keys out.
+func loopback(address string) error {
+	const hint = "give a loopback address, such as 127.0.0.1:0 or [::1]:0: the sandbox hands its keys out, and is for this machine alone"
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return usage(fmt.Sprintf("--listen %s is no address: %v", address, err), hint)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return usage(fmt.Sprintf("--listen %s is not on loopback", address), hint)
+}
+
+func (f *sandboxFlags) loadOrg(now time.Time) (*sandbox.Org, error) {
+	org, err := f.baseOrg(now)
+	if err == nil && f.apps > 0 {
+		err = org.AddApps(f.apps)
+	}
+	if err != nil {
+		return nil, coded(exitInvalid, err)
+	}
+	return org, nil
+}
+
+func (f *sandboxFlags) baseOrg(now time.Time) (*sandbox.Org, error) {
+	if f.org == "" {
+		return sandbox.DefaultOrg(now)
+	}
+	file, err := os.Open(f.org)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return sandbox.ReadOrg(file)
+}
+
+// grace is how long a request may still take when the sandbox ends.
+const grace = 5 * time.Second
+
+// serve serves until ctx is done, then lets requests in flight finish.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if server.Shutdown(late) != nil {
+		server.Close()
+	}
+	return nil
+}

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/rekey/runner"
@@ -83,6 +85,28 @@ func TestRotationsStageByDefault(t *testing.T) {
 				t.Errorf("%s: step %s switches without if: $<inputs.activate>", name, s.ID)
 			}
 		}
+	}
+}
+
+// The README explains a playbook as it is, but for the description.
+func TestREADMEShowsThePlaybookAsItIs(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := Text("rotate-app-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for line := range strings.Lines(string(text)) {
+		described := len(shown) > 0 && strings.HasPrefix(shown[len(shown)-1], "version:") && strings.HasPrefix(line, " ")
+		if !described && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "description:") {
+			shown = append(shown, line)
+		}
+	}
+	if want := "```yaml\n" + strings.Join(shown, "") + "```\n"; !strings.Contains(string(readme), want) {
+		t.Errorf("README.md does not show\n%s", want)
 	}
 }
 

@@ -122,7 +122,9 @@ func TestThousandOfEverything(t *testing.T) {
 	}
 	wrong := time.Since(start)
 	t.Logf("right: %v, wrong: %v", right, wrong)
-	if limit := 2 * time.Second; right > limit || wrong > limit {
+	// Generous, for the race detector on a busy machine; a search without
+	// bounds takes minutes.
+	if limit := 15 * time.Second; right > limit || wrong > limit {
 		t.Errorf("right: %v, wrong: %v, each more than %v", right, wrong, limit)
 	}
 }

@@ -117,5 +117,5 @@ func fits(k okta.Key, made window, years int) bool {
 // keyStays is the residue of a key that was added to an owner.
 func keyStays(o okta.Owner, kid string) runner.Residue {
 	return runner.Residue{Owner: o.String(), Kind: "key", ID: kid, Effect: runner.Added,
-		Note: "Okta deletes no signing key; it stays, inactive and harmless"}
+		Note: "Okta deletes no signing key; inactive, it is harmless"}
 }

@@ -68,8 +68,13 @@ func Check(p *Playbook, c *Catalogue) (*Program, Faults) {
 	k.vars()
 	k.steps()
 	k.outputs()
+	k.faults.Sort()
+	if len(k.faults) > maxFaults {
+		last := k.faults[maxFaults-1]
+		k.faults = k.faults[:maxFaults]
+		k.faults.Add(last.Position, "more faults follow, which are not shown", "correct these first")
+	}
 	faults := k.faults.InFile(p.File)
-	faults.Sort()
 	if faults.Err() != nil {
 		return nil, faults
 	}
@@ -123,7 +128,7 @@ func (k *checker) vars() {
 		}
 		return "", ""
 	}}
-	for _, e := range declared {
+	for _, e := range k.playbook.Vars {
 		types[e.Key.Value.(string)] = &binding.Type{}
 	}
 	if !k.rescope() {
@@ -207,7 +212,7 @@ func (k *checker) steps() {
 		}
 		for _, n := range d.Assert {
 			a := assertion{value: after.condition(n, "assert")}
-			a.source, _ = n.Value.(string)
+			a.source = fmt.Sprint(n.Value)
 			s.asserts = append(s.asserts, a)
 		}
 	}
@@ -317,8 +322,9 @@ func (k *checker) outputs() {
 	}
 }
 
-// Bind checks the values given for the program's inputs, fills in defaults
-// and splits them: secrets are held apart from everything that is recorded.
+// Bind matches values, each as [Input.Parse] or [Input.Check] returned it, with
+// the program's inputs, fills in defaults and splits them: secrets are held
+// apart from everything that is recorded.
 // Unless secrets are required, one that is not given is simply not at hand.
 func (p *Program) Bind(given map[string]any, requireSecrets bool) (public, secret map[string]any, faults Faults) {
 	public, secret = map[string]any{}, map[string]any{}
@@ -339,7 +345,7 @@ func (p *Program) Bind(given map[string]any, requireSecrets bool) (public, secre
 		}
 		into[in.Name] = v
 	}
-	for name := range given {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.ContainsFunc(p.Playbook.Inputs, func(in *Input) bool { return in.Name == name }) {
 			faults.Add(Position{}, fmt.Sprintf("the playbook has no input %q", name), p.inputNames(name))
 		}
@@ -347,6 +353,17 @@ func (p *Program) Bind(given map[string]any, requireSecrets bool) (public, secre
 	faults.InFile(p.Playbook.File)
 	faults.Sort()
 	return public, secret, faults
+}
+
+// public leaves the secrets out, should any be among the inputs.
+func (p *Program) public(inputs map[string]any) map[string]any {
+	out := maps.Clone(inputs)
+	for _, in := range p.Playbook.Inputs {
+		if in.Secret {
+			delete(out, in.Name)
+		}
+	}
+	return out
 }
 
 func (in *Input) howToGive() string {

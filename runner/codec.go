@@ -3,9 +3,11 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +34,8 @@ func fillStruct(st reflect.Value, fields []Field, data map[string]any) error {
 
 func set(into reflect.Value, f Field, v any) error {
 	switch v := v.(type) {
+	case nil:
+		return nil
 	case []any:
 		if into.Kind() != reflect.Slice {
 			break
@@ -126,7 +130,7 @@ func (f *Field) validate(v any) error {
 			return errors.New("it is required and its value is empty")
 		}
 		if len(f.Enum) > 0 && !slices.Contains(f.Enum, v) {
-			return fmt.Errorf("%q is none of %s", v, strings.Join(f.Enum, ", "))
+			return fmt.Errorf("%s is none of %s", f.shown(v), strings.Join(f.Enum, ", "))
 		}
 	case int:
 		low, high := math.MinInt, math.MaxInt
@@ -137,11 +141,13 @@ func (f *Field) validate(v any) error {
 			high = *f.Max
 		}
 		if v < low || v > high {
-			return fmt.Errorf("%d is not %s", v, f.bounds())
+			return fmt.Errorf("%s is not %s", f.shown(v), f.bounds())
 		}
 	case []any:
-		item := *f
-		item.Required = true
+		if f.Required && len(v) == 0 {
+			return errors.New("it is required and its list is empty")
+		}
+		item := f.item()
 		for i, e := range v {
 			if err := item.validate(e); err != nil {
 				return fmt.Errorf("item %d: %w", i+1, err)
@@ -149,6 +155,17 @@ func (f *Field) validate(v any) error {
 		}
 	}
 	return nil
+}
+
+// shown is a value in a message.
+func (f *Field) shown(v any) string {
+	if f.Secret {
+		return "the secret"
+	}
+	if text, ok := v.(string); ok {
+		return strconv.Quote(text)
+	}
+	return fmt.Sprint(v)
 }
 
 func (f *Field) bounds() string {
@@ -176,7 +193,8 @@ func (t *Type) complete(in map[string]any, deferred []string) error {
 	for _, group := range t.oneOf {
 		given := 0
 		for _, name := range group {
-			if v := in[name]; v != nil && v != "" {
+			text, isText := in[name].(string)
+			if in[name] != nil && !(isText && strings.TrimSpace(text) == "") {
 				given++
 			}
 		}
@@ -188,7 +206,7 @@ func (t *Type) complete(in map[string]any, deferred []string) error {
 }
 
 func completeAll(fields []Field, in map[string]any, prefix string, waiting map[string]bool) error {
-	for name := range in {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if fieldNamed(fields, name) == nil {
 			return fmt.Errorf("%s%s is unknown; it has %s", prefix, name, strings.Join(fieldNames(fields), ", "))
 		}

@@ -149,9 +149,9 @@ func (r *reader) defaultValue(in *Input, n *Node) {
 	if n == nil {
 		return
 	}
-	in.HasDefault = true
 	switch {
 	case n.Kind == Null:
+		in.HasDefault = true
 		return
 	case in.Secret:
 		r.faults.Add(n.Pos, "a secret has a literal default", "write default: null to make it optional, and give the value when running")
@@ -167,7 +167,7 @@ func (r *reader) defaultValue(in *Input, n *Node) {
 		r.faults.Add(n.Pos, "the default does not fit: "+err.Message, err.Cure)
 		return
 	}
-	in.Default = value
+	in.Default, in.HasDefault = value, true
 }
 
 func mentionsExpression(n *Node) bool {

@@ -86,9 +86,10 @@ func (m *Machine) Info() *RunInfo { return m.info }
 // Outputs are the playbook's outputs, nil until the run is done.
 func (m *Machine) Outputs() map[string]any { return m.outputs }
 
-// Written reports whether the run wrote anything, or may have.
+// Written reports whether the run wrote anything, or may have: a Do of which
+// there is no record yet may have written.
 func (m *Machine) Written() bool {
-	return slices.ContainsFunc(m.steps, func(s stepState) bool { return s.wrote })
+	return slices.ContainsFunc(m.steps, func(s stepState) bool { return s.wrote || s.phase == phObserved })
 }
 
 // Failure says why the run failed, and at which step; both may be empty.
@@ -106,15 +107,6 @@ func (m *Machine) Residues() []Residue {
 // UndoErr is everything that the last rollback could not undo, as one error;
 // nil when there is nothing.
 func (m *Machine) UndoErr() error { return m.undoErrs.ErrorOrNil() }
-
-// Started lists the actions whose write may have begun, in that order.
-func (m *Machine) Started() []*Step {
-	var out []*Step
-	for _, i := range m.started {
-		out = append(out, m.program.Steps[i])
-	}
-	return out
-}
 
 // errDisorder is an event that cannot follow the ones before it.
 var errDisorder = errors.New("the events are not in an order that this program can have")
@@ -149,8 +141,8 @@ func (m *Machine) applyToRun(e Event) error {
 	case EvVars:
 		vars := m.env["vars"].(map[string]any)
 		for _, v := range m.program.vars {
-			got, err := v.typ.Decode(e.Values[v.name])
-			if err != nil && !v.secret() {
+			got, err := v.recorded(e.Values[v.name])
+			if err != nil {
 				return fmt.Errorf("var %s: %w", v.name, err)
 			}
 			vars[v.name] = got
@@ -165,13 +157,13 @@ func (m *Machine) applyToRun(e Event) error {
 		m.undo, m.state, m.undoErrs = true, StateRunning, nil
 		m.undoing = len(m.started) - 1
 		for _, i := range m.started {
-			if m.steps[i].phase == phUndoFailed {
-				m.steps[i].phase = m.steps[i].undoFrom()
+			if p := m.steps[i].phase; p == phUndoFailed || p == phAmbiguous {
+				m.steps[i].phase = m.steps[i].undoFrom() // a person may have cleared it up
 			}
 		}
 	case EvEnded:
 		m.state = e.State
-		if m.failure == "" {
+		if m.failure == "" && e.State != StateInterrupted {
 			m.failure = e.Reason
 		}
 	default:
@@ -205,7 +197,7 @@ func (m *Machine) begin(info *RunInfo) error {
 
 func (m *Machine) applyToStep(e Event, i int) (err error) {
 	s, t := &m.steps[i], m.program.Steps[i].Type
-	if !e.wellFormed(m.program.Steps[i]) {
+	if !e.wellFormed(m.program.Steps[i]) || !m.follows(e, i) {
 		return errDisorder
 	}
 	s.wrote = s.wrote || e.Write != nil || e.Kind == EvUnknown
@@ -235,8 +227,7 @@ func (m *Machine) applyToStep(e Event, i int) (err error) {
 		err = m.recovered(e, i)
 	case EvAssertion:
 		if s.asserted++; !*e.Value {
-			a := m.program.Steps[i].asserts[e.Index]
-			m.fail(i, fmt.Sprintf("its assertion does not hold: %s", a.source))
+			m.fail(i, e.Reason)
 		} else {
 			m.settle(i)
 		}
@@ -253,10 +244,41 @@ func (m *Machine) applyToStep(e Event, i int) (err error) {
 	case EvUndoFail:
 		s.phase, s.residues = phUndoFailed, e.Residues
 		m.undoErrs = multierror.Append(m.undoErrs, fmt.Errorf("step %s: %s", e.Step, e.Error))
-	default:
-		return errDisorder
 	}
 	return err
+}
+
+// follows reports whether an event of step i can come next. A journal that a
+// program of another shape wrote is refused rather than misread: an undo by
+// wrong data would do harm.
+func (m *Machine) follows(e Event, i int) bool {
+	s, step := &m.steps[i], m.program.Steps[i]
+	if !m.undo && i != m.pc {
+		return false
+	}
+	switch e.Kind {
+	case EvCondition:
+		return !m.undo && s.phase == phIdle
+	case EvInputs:
+		return !m.undo && (s.phase == phEntered || s.phase == phIdle && step.cond == nil)
+	case EvObserved:
+		return !m.undo && s.phase == phReady && step.Type.action
+	case EvDone:
+		return !m.undo && (s.phase == phObserved || s.phase == phReady && !step.Type.action)
+	case EvUnknown:
+		return !m.undo && s.phase == phObserved
+	case EvRecovered:
+		return s.phase == phObserved || s.phase == phUnknown || m.undo && s.phase == phDoubt
+	case EvAssertion:
+		return !m.undo && s.phase == phDone && e.Index == s.asserted
+	case EvFailed:
+		return !m.undo && s.phase != phFailed && s.phase != phDoubt
+	case EvUndone:
+		return m.undo && s.phase == phDone
+	case EvUndoFail:
+		return m.undo && s.phase >= phObserved && s.phase <= phDone
+	}
+	return false
 }
 
 // recovered takes up what became of a write whose answer was lost.
@@ -281,7 +303,7 @@ func (m *Machine) recovered(e Event, i int) (err error) {
 	return err
 }
 
-// undoFrom is the phase from which a failed undo is tried again.
+// undoFrom is the phase from which the undo of a step is tried again.
 func (s *stepState) undoFrom() phase {
 	if s.out != nil {
 		return phDone

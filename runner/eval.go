@@ -8,14 +8,14 @@ import (
 	"example.com/rekey/runner/binding"
 )
 
-// secret reports whether evaluating v needs a secret.
+// secret reports whether a secret touches v as a whole, so that it is left out
+// of every record. A list is one even if only an item is touched; of a mapping
+// only the members are, each by itself.
 func (v *value) secret() bool {
-	if v.expr != nil {
-		return v.expr.Type.Any(binding.Secret)
+	if v.nested && v.node.Kind == Map {
+		return false
 	}
-	return slices.ContainsFunc(v.parts, func(p part) bool {
-		return p.expr != nil && p.expr.Type.Any(binding.Secret)
-	})
+	return v.typ.Any(binding.Secret)
 }
 
 // exprs calls visit for every expression in v.
@@ -36,17 +36,45 @@ func (v *value) exprs(visit func(*binding.Expr)) {
 	}
 }
 
-// secretInputs names the secret inputs that v uses, itself or through a var; seen
-// are the vars followed already.
-func (v *value) secretInputs(p *Program, seen []string) (names []string) {
+// known says what v's references stand for, as far as that is short: "
+// (inputs.app is "0oa1")". No secret is ever in env.
+func (v *value) known(env map[string]any) string {
+	var texts []string
+	v.exprs(func(x *binding.Expr) {
+		for _, ref := range x.Refs {
+			var at any = env
+			for _, name := range ref {
+				object, _ := at.(map[string]any)
+				at = object[name]
+			}
+			switch at.(type) {
+			case string:
+				at = fmt.Sprintf("%q", at)
+			case nil:
+				at = "absent"
+			case []any, map[string]any:
+				continue
+			}
+			texts = append(texts, cutEnd(fmt.Sprintf("%s is %v", strings.Join(ref, "."), at), 200))
+		}
+	})
+	if len(texts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(texts, ", ") + ")"
+}
+
+// secretInputs names the secret inputs that v uses, itself or through vars; seen
+// holds the vars followed already.
+func (v *value) secretInputs(p *Program, seen map[string]bool) (names []string) {
 	v.exprs(func(x *binding.Expr) {
 		for _, ref := range x.Refs {
 			switch {
 			case len(ref) < 2:
 			case ref[0] == "inputs" && p.secretInput(ref[1]):
 				names = append(names, ref[1])
-			case ref[0] == "vars" && !slices.Contains(seen, ref[1]):
-				seen = append(seen, ref[1])
+			case ref[0] == "vars" && !seen[ref[1]]:
+				seen[ref[1]] = true
 				if i := slices.IndexFunc(p.vars, func(w namedValue) bool { return w.name == ref[1] }); i >= 0 {
 					names = append(names, p.vars[i].secretInputs(p, seen)...)
 				}
@@ -62,16 +90,41 @@ func (p *Program) secretInput(name string) bool {
 
 // secretsOf names the secret inputs that a step needs.
 func (p *Program) secretsOf(s *Step) (names []string) {
+	seen := map[string]bool{}
 	for _, v := range s.inputs {
 		if v.typ.Any(binding.Secret) {
-			names = append(names, v.secretInputs(p, nil)...)
+			names = append(names, v.secretInputs(p, seen)...)
 		}
 	}
 	return names
 }
 
-// eval evaluates v. Leaves that a secret touches are left out and named in
-// deferred by their path; with deferred nil they are evaluated as well.
+// recorded reads v's value as a record holds it: what a secret touches is not
+// in it.
+func (v *value) recorded(data any) (any, error) {
+	members, ok := data.(map[string]any)
+	switch {
+	case v.secret():
+		return nil, nil
+	case !v.nested || v.node.Kind != Map || !ok:
+		return v.typ.Decode(data)
+	}
+	out := make(map[string]any, len(v.fields))
+	for _, f := range v.fields {
+		if f.secret() {
+			continue
+		}
+		got, err := f.recorded(members[f.name])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		out[f.name] = got
+	}
+	return out, nil
+}
+
+// eval evaluates v. What a secret touches is left out and named in deferred by
+// its path; with deferred nil it is evaluated as well.
 func (v *value) eval(env map[string]any, path string, deferred *[]string) (any, error) {
 	if deferred != nil && v.secret() {
 		*deferred = append(*deferred, path)

@@ -34,11 +34,10 @@ type Event struct {
 	Reason   string            `json:"reason,omitempty"` // rollback, ended
 	State    State             `json:"state,omitempty"`  // ended
 
-	Claims    []string  `json:"claims,omitempty"`  // inputs of an action
-	Setting   bool      `json:"setting,omitempty"` // failed: for want of a valid setting
-	unchecked []string  // of a rehearsal; never in a journal
-	call      *Call     // the write as sent
-	at        time.Time // when it was asked for
+	Claims    []string `json:"claims,omitempty"`  // inputs of an action
+	Setting   bool     `json:"setting,omitempty"` // failed: for want of a valid setting
+	unchecked []string // of a rehearsal; never in a journal
+	call      *Call    // the write as sent
 }
 
 // EventKind says what happened.
@@ -103,7 +102,8 @@ const JournalFormat = 1
 
 // Write is a request that changed something, as it is recorded and planned.
 // Of a PUT only the change is kept; a JSON body is kept otherwise, anything
-// else by its digest.
+// else by its digest. Of a step that a secret reaches no body is kept, nor a
+// digest of one.
 type Write struct {
 	Method      string          `json:"method"`
 	Path        string          `json:"path"`
@@ -187,7 +187,7 @@ func canonical(e Event) (json.RawMessage, Event, error) {
 	}
 	raw := bytes.TrimSpace(buf.Bytes())
 	back, err := DecodeEvent(raw)
-	back.at, back.unchecked, back.call = e.at, e.unchecked, e.call
+	back.unchecked, back.call = e.unchecked, e.call
 	return raw, back, err
 }
 

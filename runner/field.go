@@ -54,9 +54,17 @@ func (t *Type) fields(sample any) error {
 		}
 	}
 	for f := range v.Elem().Fields() {
-		if group := f.Tag.Get("oneof"); group != "" {
-			t.oneOf = append(t.oneOf, strings.Split(group, ","))
+		group := f.Tag.Get("oneof")
+		if group == "" {
+			continue
 		}
+		names := strings.Split(group, ",")
+		for _, name := range names {
+			if in := fieldNamed(t.in, name); in == nil || in.Required {
+				return fmt.Errorf("oneof:%q: %s is no optional input", group, name)
+			}
+		}
+		t.oneOf = append(t.oneOf, names)
 	}
 	return nil
 }
@@ -117,10 +125,16 @@ func fieldOf(sf reflect.StructField, name string, r role, index []int) (Field, e
 	if f.Type, f.Fields, err = typeOf(sf.Type, r); err != nil {
 		return f, err
 	}
+	if f.Secret && r != roleIn {
+		return f, fmt.Errorf("a secret cannot be %q: what a step saw and yielded is recorded as it is", r)
+	}
 	if f.Assigned {
 		f.Type = labelled(f.Type, binding.Opaque)
 	}
-	return f, f.constrain(sf.Tag)
+	if err := f.constrain(sf.Tag); err != nil || f.Default == nil {
+		return f, err
+	}
+	return f, f.validate(f.Default)
 }
 
 // constrain reads the tags that bound the value of an input.
@@ -133,15 +147,12 @@ func (f *Field) constrain(tag reflect.StructTag) error {
 		if !ok {
 			return fmt.Errorf("range:%q has no dash", bounds)
 		}
-		for text, into := range map[string]**int{low: &f.Min, high: &f.Max} {
-			if text == "" {
-				continue
-			}
-			n, err := strconv.Atoi(text)
-			if err != nil {
-				return err
-			}
-			*into = &n
+		var err error
+		if f.Min, err = bound(low); err != nil {
+			return err
+		}
+		if f.Max, err = bound(high); err != nil {
+			return err
 		}
 	}
 	text, ok := tag.Lookup("default")
@@ -165,6 +176,15 @@ func (f *Field) constrain(tag reflect.StructTag) error {
 		return fmt.Errorf("a %s can have no default", f.Type)
 	}
 	return nil
+}
+
+// bound is an end of a range; an empty one is open.
+func bound(text string) (*int, error) {
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(text)
+	return &n, err
 }
 
 var (
@@ -214,7 +234,9 @@ func objectOf(fields []Field) *binding.Type {
 // assigned is each of them.
 func labelled(t *binding.Type, l binding.Label) *binding.Type {
 	if t.Kind == binding.List && l == binding.Opaque {
-		return binding.ListOf(t.Elem.With(l))
+		list := *t
+		list.Elem = t.Elem.With(l)
+		return &list
 	}
 	return t.With(l)
 }

@@ -49,6 +49,12 @@ func (r *StoredRun) Summary() Summary {
 	s := Summary{ID: info.ID, Playbook: info.Playbook, Version: info.Version, Org: info.Org,
 		Owners: []string{}, StartedAt: info.StartedAt, State: StateRunning}
 	residues := map[string][]Residue{} // by step: an undo that is tried again says it anew
+	lost := map[string]string{}        // why a step's write had no answer
+	because := func(step, reason string) {
+		if s.Reason == "" {
+			s.Reason = fmt.Sprintf("step %s: %s", step, reason)
+		}
+	}
 	for _, e := range r.Events {
 		for _, c := range e.Claims {
 			if !slices.Contains(s.Owners, c) {
@@ -58,10 +64,19 @@ func (r *StoredRun) Summary() Summary {
 		switch e.Kind {
 		case EvUndone, EvUndoFail:
 			residues[e.Step] = e.Residues
-		case EvFailed:
-			if s.Reason == "" {
-				s.Reason = fmt.Sprintf("step %s: %s", e.Step, e.Error)
+		case EvUnknown:
+			lost[e.Step] = e.Error
+		case EvRecovered: // what was perhaps there before is known now
+			delete(residues, e.Step)
+			if why, ok := lost[e.Step]; ok && e.Verdict != nil && e.Verdict.Outcome == Not {
+				because(e.Step, why+" (and its write did not happen)")
 			}
+		case EvAssertion:
+			if e.Reason != "" {
+				because(e.Step, e.Reason)
+			}
+		case EvFailed:
+			because(e.Step, e.Error)
 		case EvRollback:
 			s.State = StateRunning
 		case EvEnded:
@@ -80,8 +95,40 @@ func (r *StoredRun) Summary() Summary {
 	return s
 }
 
-// ErrNoRun is an id of which there is no run.
-var ErrNoRun = errors.New("there is no such run; `rekey runs` lists them")
+// Wrote reports whether the run wrote anything, or may have: not a write whose
+// answer was lost and that provably did not happen.
+func (r *StoredRun) Wrote() bool {
+	wrote := map[string]bool{}
+	for _, e := range r.Events {
+		switch {
+		case e.Kind == EvRecovered && e.Verdict != nil && e.Verdict.Outcome == Not:
+			delete(wrote, e.Step)
+		case e.Write != nil || e.Kind == EvUnknown:
+			wrote[e.Step] = true
+		}
+	}
+	return len(wrote) > 0 || r.InFlight() != ""
+}
+
+// InFlight is the step whose write may have been on its way when the record
+// ends; "" when there is none.
+func (r *StoredRun) InFlight() string {
+	step := ""
+	for _, e := range r.Events {
+		switch e.Kind {
+		case EvObserved, EvUnknown:
+			step = e.Step
+		case EvDone, EvRecovered, EvFailed, EvUndone, EvUndoFail:
+			if e.Step == step {
+				step = ""
+			}
+		}
+	}
+	return step
+}
+
+// ErrNoRun is wrapped by the error for an id that names no run, or several.
+var ErrNoRun = errors.New("`rekey runs` lists the runs")
 
 // Find returns the id of the run that text names: the id itself, or a
 // beginning of it that no other run shares. The error wraps ErrNoRun.
@@ -101,11 +148,11 @@ func (l *Local) Find(text string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("run %q: %w", text, ErrNoRun)
+		return "", fmt.Errorf("there is no run %q: %w", text, ErrNoRun)
 	case 1:
 		return found[0], nil
 	}
-	return "", fmt.Errorf("run %q is the beginning of %d ids (%s …): %w", text, len(found), found[0], ErrNoRun)
+	return "", fmt.Errorf("%q is the beginning of %d runs, the first of them %s: %w", text, len(found), found[0], ErrNoRun)
 }
 
 // IDs lists the runs of the state folder, the oldest first.

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,11 +67,14 @@ func (l *Local) Run(ctx context.Context, p *Program, c *Catalogue, spec Spec) (*
 		return nil, &JournalError{Err: err}
 	}
 	defer j.Close()
-	for name, data := range map[string][]byte{"playbook.yaml": p.Playbook.Source, "plan.json": spec.Plan} {
-		if data == nil {
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{{"playbook.yaml", p.Playbook.Source}, {"plan.json", spec.Plan}} {
+		if file.data == nil {
 			continue
 		}
-		if err := journal.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		if err := journal.WriteFile(filepath.Join(dir, file.name), file.data, 0o600); err != nil {
 			return nil, &JournalError{Begun: true, Err: err}
 		}
 	}
@@ -86,7 +90,7 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 	info := &RunInfo{
 		ID: spec.ID, Format: JournalFormat, Tool: spec.Tool, Who: spec.Who, Org: spec.Org,
 		Playbook: p.Playbook.Name, Version: p.Playbook.Version, Digest: p.Playbook.Digest(),
-		Inputs: encode(spec.Inputs), OnFailure: p.Playbook.OnFailure, StartedAt: spec.StartedAt,
+		Inputs: encode(p.public(spec.Inputs)), OnFailure: p.Playbook.OnFailure, StartedAt: spec.StartedAt,
 	}
 	if spec.OnFailure != "" {
 		info.OnFailure = spec.OnFailure
@@ -108,27 +112,10 @@ func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogu
 	}
 	defer j.Close()
 	r := l.runner(p, c, secrets, j)
-	for _, rec := range records {
-		e, err := DecodeEvent(rec.Event)
-		if err == nil {
-			err = r.machine.Apply(e)
-		}
-		if err != nil {
-			return r.machine, fmt.Errorf("%s, line %d: %w", id, rec.Seq, err)
-		}
+	if err := r.replay(records); err != nil {
+		return r.machine, fmt.Errorf("run %s: %w", id, err)
 	}
-	if info := r.machine.Info(); info == nil || info.Digest != p.Playbook.Digest() {
-		return r.machine, fmt.Errorf("the playbook is not the one that run %s was started with", id)
-	}
-	if r.machine.State() == StateRolledBack {
-		return r.machine, nil
-	}
-	for _, e := range []Event{{Kind: EvOpened}, {Kind: EvRollback, Reason: "asked for"}} {
-		if err := r.record(e); err != nil {
-			return r.machine, err
-		}
-	}
-	return r.machine, r.loop(ctx)
+	return r.machine, r.rollback(ctx)
 }
 
 func (l *Local) runDir(id string) string { return filepath.Join(l.Dir, "runs", id) }
@@ -174,7 +161,40 @@ func (r *loop) record(e Event) error {
 	return nil
 }
 
-// loop goes on until nothing is left to do or ctx is done. Between what
+// replay folds what was recorded before.
+func (r *loop) replay(records []journal.Record) error {
+	if len(records) == 0 {
+		return errors.New("it never began: there is nothing to undo")
+	}
+	for _, rec := range records {
+		e, err := DecodeEvent(rec.Event)
+		if err == nil {
+			err = r.machine.Apply(e)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d of its journal: %w", rec.Seq, err)
+		}
+	}
+	if r.machine.info.Digest != r.machine.program.Playbook.Digest() {
+		return errors.New("it was started with another playbook than this")
+	}
+	return nil
+}
+
+// rollback undoes what was replayed; a run that is rolled back stays as it is.
+func (r *loop) rollback(ctx context.Context) error {
+	if r.machine.State() == StateRolledBack {
+		return nil
+	}
+	for _, e := range []Event{{Kind: EvOpened}, {Kind: EvRollback, Reason: "asked for"}} {
+		if err := r.record(e); err != nil {
+			return err
+		}
+	}
+	return r.loop(ctx)
+}
+
+// loop goes on until nothing is left to do but to say so, or ctx is done. Between what
 // Observe saw and the write it does not stop: an interruption there would
 // leave a write in doubt that never left.
 func (r *loop) loop(ctx context.Context) error {
@@ -184,7 +204,7 @@ func (r *loop) loop(ctx context.Context) error {
 			return nil
 		}
 		e, ok := cmd.Event, true
-		if ctx.Err() != nil && cmd.Op != OpDo && cmd.Event.Kind != EvEnded {
+		if ctx.Err() != nil && cmd.Op != OpDo && cmd.Event.Kind != EvEnded && cmd.Event.Kind != EvOutputs {
 			ok = false
 		} else if cmd.Op != OpRecord {
 			e, ok = r.executor.perform(ctx, cmd)

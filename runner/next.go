@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"example.com/rekey/runner/binding"
 )
@@ -138,7 +139,11 @@ func (m *Machine) nextAssertion(step *Step, s *stepState) Command {
 		return record(Event{Kind: EvFailed, Step: step.ID, Error: fmt.Sprintf("its assertion %s: %v", a.source, err)})
 	}
 	value := got.(bool)
-	return record(Event{Kind: EvAssertion, Step: step.ID, Index: s.asserted, Value: &value})
+	e := Event{Kind: EvAssertion, Step: step.ID, Index: s.asserted, Value: &value}
+	if !value {
+		e.Reason = fmt.Sprintf("its assertion does not hold: %s%s", a.source, a.known(m.env))
+	}
+	return record(e)
 }
 
 func (m *Machine) nextInputs(step *Step) Command {
@@ -160,12 +165,17 @@ func (m *Machine) nextInputs(step *Step) Command {
 }
 
 // nextUndo undoes what was started, the last first. An action whose outcome
-// is not known is looked at before.
+// is not known is looked at before. A failure keeps back only what has to wait
+// for it.
 func (m *Machine) nextUndo() Command {
 	for ; m.undoing >= 0; m.undoing-- {
 		i := m.started[m.undoing]
 		s, step := &m.steps[i], m.program.Steps[i]
 		cmd := Command{Step: step, In: s.in, Deferred: s.deferred, Saw: s.saw, Out: s.out}
+		if by := m.heldBackBy(m.undoing); by != nil {
+			return record(Event{Kind: EvUndoFail, Step: step.ID, Error: fmt.Sprintf(
+				"held back: step %s changed the same afterwards and is not undone yet", by.ID)})
+		}
 		switch s.phase {
 		case phObserved, phUnknown, phDoubt:
 			cmd.Op = OpRecover
@@ -183,6 +193,37 @@ func (m *Machine) nextUndo() Command {
 		return record(Event{Kind: EvEnded, State: StateRollbackIncomplete})
 	}
 	return record(Event{Kind: EvEnded, State: StateRolledBack})
+}
+
+// heldBackBy is an action that was started after the one at position at, has set
+// the same thing anew, and could not be undone. To undo the earlier one first
+// would be wrong: undoing the later one after that would bring back what the
+// earlier one had set.
+func (m *Machine) heldBackBy(at int) *Step {
+	i := m.started[at]
+	step := m.program.Steps[i]
+	switch m.steps[i].phase {
+	case phFailed, phUndone, phUndoFailed:
+		return nil
+	}
+	if m.undoErrs == nil || step.Type.Undo != UndoExact {
+		return nil
+	}
+	var claims []string
+	for _, j := range m.started[at+1:] {
+		later := m.program.Steps[j]
+		if m.steps[j].phase != phUndoFailed || later.Type != step.Type {
+			continue
+		}
+		if claims == nil {
+			claims, _ = step.Type.claims(m.steps[i].in)
+		}
+		theirs, _ := later.Type.claims(m.steps[j].in)
+		if slices.ContainsFunc(claims, func(c string) bool { return slices.Contains(theirs, c) }) {
+			return later
+		}
+	}
+	return nil
 }
 
 // perhaps are the residues of a write that may have happened.

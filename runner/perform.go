@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"example.com/rekey/runner/binding"
 )
 
 // Clock is the time that a run lives in. The zero Clock is the system's.
@@ -61,11 +63,11 @@ type invalidSetting interface{ InvalidSetting() bool }
 // what was asked for is asked for again when the run goes on. A write in
 // flight is left to finish.
 func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished bool) {
-	g := &guard{step: cmd.Step.ID, writes: cmd.Op == OpDo || cmd.Op == OpUndo}
+	g := &guard{step: cmd.Step.ID, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0}
 	if info := x.machine.Info(); info != nil {
 		g.run = info.ID
 	}
-	e = Event{Step: cmd.Step.ID, at: x.clock.now()}
+	e = Event{Step: cmd.Step.ID}
 	if cmd.Op == OpRecover {
 		return x.recover(ctx, cmd, g, e)
 	}
@@ -94,7 +96,10 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 	}
 	switch e.Kind {
 	case EvObserved:
+		// Once this is on record the write follows: not if a person has said
+		// stop in the meantime.
 		e.Saw = encode(read(step, t.saw))
+		return e, ctx.Err() == nil
 	case EvDone:
 		e.Out = encode(read(step, t.out))
 	case EvFailed:
@@ -107,6 +112,7 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.over = true
 	e.Kind, e.Calls = kind, g.calls
 	e.Warnings, e.unchecked = g.warnings, g.unchecked
 	e.Write, e.call = writeOf(g.write, same), g.write
@@ -201,14 +207,14 @@ func (x *executor) instance(cmd Command, g *guard) (any, *Type, error) {
 	return step, t, err
 }
 
-// withSecrets evaluates the inputs that a secret touches, for this call only.
-// Undo and Recover do without: they must work long after, on their own.
+// withSecrets evaluates the inputs that a secret touches, and those alone, for
+// this call only. Undo and Recover do without: they must work long after, on
+// their own.
 func (x *executor) withSecrets(cmd Command, g *guard) (map[string]any, error) {
 	if len(cmd.Deferred) == 0 || cmd.Op == OpUndo || cmd.Op == OpRecover {
 		return cmd.In, nil
 	}
-	program := x.machine.program
-	for _, name := range program.secretsOf(cmd.Step) {
+	for _, name := range x.machine.program.secretsOf(cmd.Step) {
 		if _, ok := x.secrets[name]; ok {
 			continue
 		}
@@ -218,24 +224,60 @@ func (x *executor) withSecrets(cmd Command, g *guard) (map[string]any, error) {
 		g.missing = cmd.Deferred
 		return cmd.In, nil
 	}
-	env := maps.Clone(x.machine.env)
-	inputs := maps.Clone(env["inputs"].(map[string]any))
-	maps.Copy(inputs, x.secrets)
-	env["inputs"] = inputs
-	vars := map[string]any{}
-	env["vars"] = vars
-	for _, v := range program.vars {
-		if !slices.ContainsFunc(v.secretInputs(program, nil), func(name string) bool { _, ok := inputs[name]; return !ok }) {
-			got, err := v.eval(env, v.name, nil)
-			if err != nil {
-				return nil, fmt.Errorf("var %s: %w", v.name, err)
-			}
-			vars[v.name] = got
-		}
-	}
-	in, err := evalFields(cmd.Step.inputs, env, "", nil)
+	env, err := x.secretEnv()
 	if err != nil {
 		return nil, err
 	}
+	in := maps.Clone(cmd.In)
+	for _, f := range cmd.Step.inputs {
+		if !f.typ.Any(binding.Secret) {
+			continue
+		}
+		got, err := f.eval(env, f.name, nil)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		in[f.name] = merged(cmd.In[f.name], got)
+	}
 	return in, cmd.Step.Type.complete(in, nil)
+}
+
+// secretEnv is what expressions see with the secrets at hand, and the vars that
+// need no others.
+func (x *executor) secretEnv() (map[string]any, error) {
+	program := x.machine.program
+	env, vars := maps.Clone(x.machine.env), map[string]any{}
+	inputs := maps.Clone(env["inputs"].(map[string]any))
+	maps.Copy(inputs, x.secrets)
+	env["inputs"], env["vars"] = inputs, vars
+	missing := func(name string) bool { _, ok := inputs[name]; return !ok }
+	for _, v := range program.vars {
+		if slices.ContainsFunc(v.secretInputs(program, map[string]bool{}), missing) {
+			continue
+		}
+		got, err := v.eval(env, v.name, nil)
+		if err != nil {
+			return nil, fmt.Errorf("var %s: %w", v.name, err)
+		}
+		vars[v.name] = got
+	}
+	return env, nil
+}
+
+// merged puts what is recorded of a value over what was evaluated just now: a
+// recorded value is never computed again.
+func merged(recorded, evaluated any) any {
+	old, ok := recorded.(map[string]any)
+	fresh, isMap := evaluated.(map[string]any)
+	if !ok || !isMap {
+		return evaluated
+	}
+	out := maps.Clone(fresh)
+	for name, v := range old {
+		out[name] = merged(v, fresh[name])
+		if _, nested := v.(map[string]any); !nested {
+			out[name] = v
+		}
+	}
+	return out
 }

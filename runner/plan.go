@@ -115,6 +115,7 @@ const rehearsedRunID = "00000000-000000-rehearsal"
 func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error) {
 	m := NewMachine(p)
 	r := &rehearsal{program: p, spec: spec, plan: newPlan(p, spec), at: map[string]int{}}
+	r.learned.keep(encode(p.public(spec.Inputs)))
 	r.learned.add(rehearsedRunID, "$<run.id>")
 	l := &loop{machine: m, watch: r.watch, executor: &executor{
 		machine: m, catalogue: spec.Catalogue, clock: spec.Clock, secrets: spec.Secrets, rehearsal: true,
@@ -140,6 +141,9 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 		if err := l.loop(ctx); err != nil {
 			return nil, err
 		}
+		if m.State() == StateInterrupted {
+			return nil, context.Cause(ctx)
+		}
 	}
 	return r.plan, nil
 }
@@ -148,7 +152,7 @@ func newPlan(p *Program, spec RehearsalSpec) *Plan {
 	body := PlanBody{
 		Playbook: p.Playbook.Name, Version: p.Playbook.Version, Digest: p.Playbook.Digest(),
 		Org: spec.Org, Offline: spec.Offline, OnFailure: p.Playbook.OnFailure,
-		Inputs: encode(spec.Inputs), Calls: map[string]Bucket{}, Steps: []PlannedStep{},
+		Inputs: encode(p.public(spec.Inputs)), Calls: map[string]Bucket{}, Steps: []PlannedStep{},
 	}
 	if spec.OnFailure != "" {
 		body.OnFailure = spec.OnFailure
@@ -201,7 +205,7 @@ func (r *rehearsal) watch(e Event) {
 		return
 	case e.Kind == EvOutputs:
 		body.Outputs, _ = r.learned.replaceAll(e.Values).(map[string]any)
-		body.Warnings = append(body.Warnings, e.Warnings...)
+		body.Warnings = append(body.Warnings, r.texts(e.Warnings)...)
 		return
 	case e.Kind == EvEnded && e.State != StateDone:
 		if body.Failure == nil {
@@ -221,7 +225,7 @@ func (r *rehearsal) watch(e Event) {
 		s.Condition = e.Value
 	case EvInputs:
 		s.In, _ = r.learned.replaceAll(e.In).(map[string]any)
-		s.Claims, s.Residues = r.texts(e.Claims), nil
+		s.Claims = r.texts(e.Claims)
 	case EvObserved:
 		s.Saw, _ = r.learned.replaceAll(e.Saw).(map[string]any)
 	case EvDone:
@@ -230,7 +234,7 @@ func (r *rehearsal) watch(e Event) {
 		if *e.Value {
 			s.Assertions++
 		} else {
-			r.fail(e, "its assertion does not hold: "+r.program.Step(e.Step).asserts[e.Index].source)
+			r.fail(e, e.Reason)
 		}
 	case EvFailed, EvUnknown:
 		r.fail(e, e.Error)

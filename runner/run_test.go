@@ -159,14 +159,9 @@ func TestRecoverOfALocalActionDoesNotWait(t *testing.T) {
 // the verdict counts only after settle.
 func TestRecoverWaitsForALateWrite(t *testing.T) {
 	w := newWorld(map[string]string{})
-	w.faults["put a=one"] = never
+	w.faults["put a=one"] = late
 	l := newLive(t, w)
 	began := w.now
-	l.Clock.Sleep = func(_ context.Context, d time.Duration) error {
-		w.now = w.now.Add(d)
-		w.things["a"] = "one" // it arrives
-		return nil
-	}
 	m := l.run(context.Background(), program(t, w.catalogue(t), "steps:\n- id: first\n  put: {name: a, value: one}\n"), nil)
 	if waited := w.now.Sub(began); m.State() != StateDone || waited != time.Minute {
 		t.Errorf("state %s after waiting %s, want done after 1m", m.State(), waited)

@@ -15,7 +15,7 @@ type Call struct {
 	Write        bool   // it may change something
 	Again        bool   // another try of the request before it, not another request
 	ContentType  string
-	Body         []byte
+	Body         []byte  // not recorded of a step that a secret reaches
 	Change       *Change // of a PUT: the one place that differs
 	Bucket       string  // the rate-limit bucket, "" for a local effect
 	PerMinute    int     // what the bucket holds by default
@@ -99,11 +99,13 @@ type guardKey struct{}
 type guard struct {
 	run, step string
 	writes    bool // Do and Undo
+	private   bool // a secret reaches the step: no body is kept
 	missing   []string
 	lastSend  time.Time
 
 	mu        sync.Mutex
 	write     *Call
+	over      bool // the method returned
 	answered  bool // the step went on after its write: it knows the answer
 	calls     map[string]Bucket
 	warnings  []string
@@ -120,11 +122,16 @@ func (g *guard) report(c Call) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
+	case g.over:
+		return fmt.Errorf("%s %s after its step had ended: %w", c.Method, c.Path, ErrRefused)
 	case c.Write && !g.writes:
 		return fmt.Errorf("%s %s: a step writes in Do and Undo alone: %w", c.Method, c.Path, ErrRefused)
-	case c.Write && g.write != nil && !c.Again:
+	case c.Write && g.write != nil && (!c.Again || c.Method != g.write.Method || c.Path != g.write.Path):
 		return fmt.Errorf("%s %s after %s %s: an action makes one write at most: %w",
 			c.Method, c.Path, g.write.Method, g.write.Path, ErrRefused)
+	}
+	if g.private {
+		c.Body = nil
 	}
 	if c.Write {
 		g.write = &c

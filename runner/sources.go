@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"net/url"
 	"slices"
@@ -14,8 +15,9 @@ import (
 // place, as in "$<steps.publish.kid>". A run's own writes pass through the
 // same replacement and then equal the plan's.
 type sources struct {
-	pairs []sourcePair // the longest value first
-	known map[string]bool
+	pairs    []sourcePair // the longest value first
+	known    map[string]bool
+	replacer *strings.Replacer // of the pairs; nil until needed
 }
 
 type sourcePair struct{ value, source string }
@@ -36,31 +38,64 @@ func (s *sources) learn(step *Step, in, out map[string]any) {
 	}
 }
 
-// add remembers a value in every form in which it may be sent.
-func (s *sources) add(value, source string) {
+// keep has the texts in v stand for themselves: a person gave them, and looks
+// for them.
+func (s *sources) keep(v any) {
+	for _, text := range textsIn(v) {
+		s.note(text)
+	}
+}
+
+// note reports whether the text is met for the first time.
+func (s *sources) note(text string) bool {
 	if s.known == nil {
 		s.known = map[string]bool{}
 	}
-	forms := []string{value, strings.TrimSpace(value), url.PathEscape(value), url.QueryEscape(value)}
+	again := s.known[text]
+	s.known[text] = true
+	return !again
+}
+
+// add remembers a value in every form in which it may be sent.
+func (s *sources) add(value, source string) {
+	if s.known[value] {
+		return
+	}
+	forms := []string{value, strings.TrimSpace(value), url.PathEscape(value), url.QueryEscape(value), inJSON(value), inJSON(strings.TrimSpace(value))}
 	if block, _ := pem.Decode([]byte(value)); block != nil {
 		forms = append(forms, string(block.Bytes), base64.StdEncoding.EncodeToString(block.Bytes))
 	}
 	for _, form := range forms {
-		if len(form) < minSource || s.known[form] {
-			continue
+		if len(form) >= minSource && s.note(form) {
+			s.pairs = append(s.pairs, sourcePair{form, source})
 		}
-		s.known[form] = true
-		s.pairs = append(s.pairs, sourcePair{form, source})
 	}
 	slices.SortStableFunc(s.pairs, func(a, b sourcePair) int { return cmp.Compare(len(b.value), len(a.value)) })
+	s.replacer = nil
 }
 
-// replace puts sources in the place of the values in text.
-func (s *sources) replace(text string) string {
-	for _, p := range s.pairs {
-		text = strings.ReplaceAll(text, p.value, p.source)
+// inJSON is a text as it stands between the quotes of JSON.
+func inJSON(text string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(text) != nil {
+		return text
 	}
-	return text
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
+}
+
+// replace puts sources in the place of the values in text, at each place the
+// longest that fits; what was put there is not looked into again.
+func (s *sources) replace(text string) string {
+	if s.replacer == nil {
+		pairs := make([]string, 0, 2*len(s.pairs))
+		for _, p := range s.pairs {
+			pairs = append(pairs, p.value, p.source)
+		}
+		s.replacer = strings.NewReplacer(pairs...)
+	}
+	return s.replacer.Replace(text)
 }
 
 // replaceAll does so throughout a JSON-like value. A list of texts in which

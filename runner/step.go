@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -235,13 +236,23 @@ func (t *Type) Describe(text, owner string, data ...map[string]any) string {
 
 // plain is a value as a sentence shows it.
 func plain(v any) string {
-	list, ok := v.([]any)
-	if !ok {
+	var texts []string
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			texts = append(texts, plain(e))
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if v[name] != nil {
+				texts = append(texts, name+"="+plain(v[name]))
+			}
+		}
+	default:
 		return fmt.Sprint(v)
 	}
-	texts := make([]string, len(list))
-	for i := range list {
-		texts[i] = plain(list[i])
+	if len(texts) == 0 {
+		return "(none)"
 	}
 	return strings.Join(texts, ", ")
 }

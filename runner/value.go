@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -53,10 +54,7 @@ func (c *compiler) value(n *Node, want *Field) *value {
 		return c.mapping(n, want)
 	}
 	v := &value{node: n, lit: constant(n), typ: literalType(n)}
-	c.fit(n, want, v.typ)
-	if v.lit != nil {
-		c.literal(n, want, v.lit)
-	}
+	c.literal(n, want, v)
 	return v
 }
 
@@ -70,8 +68,7 @@ func (c *compiler) scalar(n *Node, want *Field) *value {
 	}
 	if text, ok := template.Literal(); ok {
 		v.lit = text
-		c.fit(n, want, v.typ)
-		c.literal(n, want, text)
+		c.literal(n, want, v)
 		return v
 	}
 	if template.Whole {
@@ -114,18 +111,24 @@ func (c *compiler) list(n *Node, want *Field) *value {
 	v := &value{node: n, nested: true, typ: binding.ListOf(nil)}
 	var item *Field
 	if want != nil && want.Type.Kind == binding.List {
-		f := *want
-		f.Type, f.Required = want.Type.Elem, true
-		item = &f
+		item = want.item()
 	}
+	mixed := false
 	for _, e := range n.Items {
 		iv := c.value(e, item)
 		v.items = append(v.items, iv)
-		if v.typ.Elem == nil || v.typ.Elem.Kind == binding.Invalid {
-			v.typ.Elem = iv.typ
-		} else {
-			v.typ.Elem = c.merge(e, v.typ.Elem, iv.typ)
+		if iv.typ.Any(binding.Secret) {
+			v.typ.Label |= binding.Secret
 		}
+		if item != nil || mixed {
+			continue // each was held against the field, or all were given up
+		}
+		both, ok := unify(v.typ.Elem, iv.typ)
+		if mixed = !ok; mixed {
+			c.faults.Add(e.Pos, fmt.Sprintf("the item is %s, the one before is %s", iv.typ.Article(), v.typ.Elem.Article()),
+				"give a list items of one type")
+		}
+		v.typ.Elem = both
 	}
 	if item == nil {
 		c.fit(n, want, v.typ)
@@ -133,13 +136,61 @@ func (c *compiler) list(n *Node, want *Field) *value {
 	return v
 }
 
-// merge is the type of a list's items, which have one type in common.
-func (c *compiler) merge(n *Node, a, b *binding.Type) *binding.Type {
-	if !binding.Assignable(a, b) && !binding.Assignable(b, a) {
-		c.faults.Add(n.Pos, fmt.Sprintf("the item is %s, the one before is %s", b.Article(), a.Article()), "give a list items of one type")
-		return &binding.Type{}
+// item is the field that each item of f's list must fit.
+func (f *Field) item() *Field {
+	item := *f
+	item.Type, item.Required = f.Type.Elem, true
+	return &item
+}
+
+// unify is the type of a value that is one or the other, as the items of a list
+// are. Labels add up, those of members too: a list is as secret as its most
+// secret item. What is not known yet, of an empty list, comes from the other.
+func unify(a, b *binding.Type) (*binding.Type, bool) {
+	switch {
+	case a == nil:
+		return b, true
+	case b == nil:
+		return a, true
+	case a.Kind == binding.Invalid || b.Kind == binding.Invalid:
+		return &binding.Type{}, true
+	case a.Kind == binding.Null:
+		return b.With(a.Label), true
+	case b.Kind == binding.Null:
+		return a.With(b.Label), true
+	case a.Kind != b.Kind, a.Kind == binding.Object && !sameMembers(a, b):
+		return &binding.Type{}, false
 	}
-	return labelled(a, b.Label)
+	u := *a
+	u.Label |= b.Label
+	ok := true
+	if a.Kind == binding.List {
+		u.Elem, ok = unify(a.Elem, b.Elem)
+	}
+	if a.Kind == binding.Object && a.Fields != nil {
+		u.Fields = make(map[string]*binding.Type, len(a.Fields))
+		for name := range a.Fields {
+			var same bool
+			u.Fields[name], same = unify(a.Fields[name], b.Fields[name])
+			ok = ok && same
+		}
+	}
+	if !ok {
+		return &binding.Type{}, false
+	}
+	return &u, true
+}
+
+func sameMembers(a, b *binding.Type) bool {
+	if len(a.Fields) != len(b.Fields) || (a.Fields == nil) != (b.Fields == nil) {
+		return false
+	}
+	for name := range a.Fields {
+		if _, ok := b.Fields[name]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *compiler) mapping(n *Node, want *Field) *value {
@@ -189,20 +240,18 @@ func (c *compiler) missing(n *Node, pos Position, fields []Field, meant []string
 	}
 }
 
-// literal checks a constant against its field's bounds.
-func (c *compiler) literal(n *Node, want *Field, v any) {
-	if want == nil {
-		return
-	}
-	if want.Secret {
+// literal checks a constant against its field's type and bounds.
+func (c *compiler) literal(n *Node, want *Field, v *value) {
+	switch {
+	case want == nil:
+	case want.Secret && v.lit != nil:
 		c.faults.Add(n.Pos, "a secret stands in the playbook", "declare an input with secret: true and use $<inputs.…>")
-		return
-	}
-	if want.Type.Kind != literalType(n).Kind {
-		return // reported by fit
-	}
-	if err := want.validate(v); err != nil {
-		c.faults.Add(n.Pos, fmt.Sprintf("%s: %v", want.Name, err), want.Doc)
+	case v.lit == nil || want.Type.Kind != v.typ.Kind:
+		c.fit(n, want, v.typ)
+	default:
+		if err := want.validate(v.lit); err != nil {
+			c.faults.Add(n.Pos, fmt.Sprintf("%s: %v", want.Name, err), fmt.Sprintf("give another value (%s: %s)", want.Name, want.Doc))
+		}
 	}
 }
 
@@ -231,18 +280,27 @@ func mismatch(want *Field, path string, got *binding.Type) (problem, cure string
 	case got.Label&binding.Absent != 0 && want.Required:
 		return path + " is required and the value may be absent", "give what stands in for it with ??, or give the input behind it a default"
 	}
-	plain := *want.Type
-	if plain.Kind == binding.Object && got.Kind == binding.Object && got.Fields != nil {
+	switch {
+	case want.Type.Kind == binding.Object && got.Kind == binding.Object && got.Fields != nil:
 		return mismatchedMembers(want, path, got)
+	case want.Type.Kind == binding.List && got.Kind == binding.List && got.Elem != nil && want.Type.Elem != nil:
+		item := *got.Elem
+		item.Label |= got.Label & binding.Secret
+		if problem, cure = mismatch(want.item(), "an item of "+path, &item); problem == "" || binding.Assignable(want.Type, got) {
+			return problem, cure
+		}
 	}
-	if !binding.Assignable(&plain, got) {
+	switch {
+	case !binding.Assignable(want.Type, got):
 		return fmt.Sprintf("%s is %s, this is %s", path, want.Type.Article(), got.Article()), converted(want.Type, got)
+	case want.Secret && !got.Any(binding.Secret) && got.Kind != binding.List:
+		return path + " is a secret, and this value is not marked as one", "declare the input behind it with secret: true: what is not is shown and recorded"
 	}
 	return "", ""
 }
 
 func mismatchedMembers(want *Field, path string, got *binding.Type) (problem, cure string) {
-	for name := range got.Fields {
+	for _, name := range slices.Sorted(maps.Keys(got.Fields)) {
 		if fieldNamed(want.Fields, name) == nil {
 			return fmt.Sprintf("%s has no %q", path, name), "it has " + strings.Join(fieldNames(want.Fields), ", ")
 		}
@@ -298,7 +356,11 @@ func literalType(n *Node) *binding.Type {
 		Null: binding.Null, Bool: binding.Bool, Int: binding.Int, Float: binding.Float, String: binding.String,
 		List: binding.List, Map: binding.Object,
 	}
-	return &binding.Type{Kind: kinds[n.Kind]}
+	t := &binding.Type{Kind: kinds[n.Kind]}
+	if t.Kind == binding.Null {
+		t.Label = binding.Absent
+	}
+	return t
 }
 
 func fieldNamed(fields []Field, name string) *Field {

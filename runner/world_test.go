@@ -15,11 +15,14 @@ import (
 type world struct {
 	things map[string]string
 	next   int
-	calls  []string // every write, as sent
 
 	// faults strike a write by its description, "put a=1", or any at "".
 	faults map[string]fault
 	now    time.Time
+
+	pending func()         // a write that is on its way
+	sent    map[string]int // how often each step sent each write but those of its undo
+	wrote   func()         // called after each write; may be nil
 }
 
 // fault is how a write goes wrong.
@@ -29,12 +32,13 @@ const (
 	refused fault = "refused" // certainly not done
 	lost    fault = "lost"    // done, the answer lost
 	never   fault = "never"   // not done, the answer lost
-	late    fault = "late"    // done after the next look, the answer lost
+	late    fault = "late"    // done some time later, the answer lost
 	garbled fault = "garbled" // done, then an error after the answer
+	muddled fault = "muddled" // not done, then an error after the answer
 )
 
 func newWorld(things map[string]string) *world {
-	return &world{things: maps.Clone(things), faults: map[string]fault{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	return &world{things: maps.Clone(things), faults: map[string]fault{}, sent: map[string]int{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 }
 
 type lostAnswer bool
@@ -47,7 +51,12 @@ func (w *world) write(ctx context.Context, what string, do func()) error {
 	if err := Report(ctx, Call{Method: "PUT", Path: "/" + what, Write: true, Bucket: "writes", PerMinute: 60}); err != nil {
 		return err
 	}
-	w.calls = append(w.calls, what)
+	if _, step := Here(ctx); !strings.HasPrefix(what, "back ") {
+		w.sent[step+": "+what]++
+	}
+	if w.wrote != nil {
+		defer w.wrote()
+	}
 	f, ok := w.faults[what]
 	if !ok {
 		f = w.faults[""]
@@ -60,8 +69,17 @@ func (w *world) write(ctx context.Context, what string, do func()) error {
 	case lost:
 		do()
 		return lostAnswer(true)
-	case garbled:
-		do()
+	case late:
+		if strings.HasPrefix(what, "back ") {
+			do() // nobody waits for a late undo
+		} else {
+			w.pending = do
+		}
+		return lostAnswer(true)
+	case garbled, muddled:
+		if f == garbled {
+			do()
+		}
 		if err := Report(ctx, Call{Method: "GET", Path: "/after", Bucket: "reads"}); err != nil {
 			return err
 		}
@@ -200,6 +218,26 @@ func program(t testing.TB, c *Catalogue, body string) *Program {
 	return prog
 }
 
+// clock is the world's time. While somebody sleeps what is on its way arrives.
+func (w *world) clock() Clock {
+	return Clock{
+		Now: func() time.Time { return w.now },
+		Sleep: func(_ context.Context, d time.Duration) error {
+			w.now = w.now.Add(d)
+			w.arrive()
+			return nil
+		},
+	}
+}
+
+// arrive has happen what is on its way.
+func (w *world) arrive() {
+	if w.pending != nil {
+		w.pending()
+		w.pending = nil
+	}
+}
+
 // live runs programs in a world and keeps what is watched.
 type live struct {
 	*Local
@@ -211,15 +249,7 @@ type live struct {
 
 func newLive(t testing.TB, w *world) *live {
 	l := &live{world: w, t: t}
-	l.Local = &Local{
-		Dir:    t.TempDir(),
-		Settle: time.Minute,
-		Clock: Clock{
-			Now:   func() time.Time { return w.now },
-			Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil },
-		},
-		Watch: l.watch,
-	}
+	l.Local = &Local{Dir: t.TempDir(), Settle: time.Minute, Clock: w.clock(), Watch: l.watch}
 	return l
 }
 

@@ -16,7 +16,7 @@ var _ = define(runner.Type{
 	Name: "create_csr",
 	Doc: "Has Okta make a key pair and a certificate signing request for it. The key is not among the owner's keys " +
 		"until publish_csr brings its certificate.",
-	Change: "make a key pair and its CSR for {owner}",
+	Change: "make a key pair and its CSR for {owner}: {subject}, DNS names {dns_names}",
 	Undo:   runner.UndoExact,
 }, func(env *Env) any { return &CreateCSR{env: env} })
 

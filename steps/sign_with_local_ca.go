@@ -16,7 +16,7 @@ var _ = define(runner.Type{
 	Name: "sign_with_local_ca",
 	Doc: "Issues a certificate for a CSR with a CA whose certificate and key are PEM files on this machine. " +
 		"The CSR is checked strictly, and every certificate is recorded in the CA's ledger before it is used.",
-	Change: "issue a certificate for {days} days, signed by {issuer}",
+	Change: "issue a certificate for {days} days ({profile}), signed by {issuer}",
 	Undo:   runner.UndoStays,
 	Local:  true,
 }, func(env *Env) any { return &SignWithLocalCA{env: env} })

@@ -27,6 +27,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(string) (string, bool)
+	environ        func() []string // "NAME=value"
 	now            func() time.Time
 	sleep          func(context.Context, time.Duration) error
 	random         func([]byte)
@@ -42,7 +43,7 @@ type app struct {
 
 func newApp() *app {
 	return &app{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environ: os.Environ,
 		now: time.Now, sleep: sleep, random: func(b []byte) { rand.Read(b) }, terminal: tty{os.Stdin},
 		hostname: os.Hostname,
 	}

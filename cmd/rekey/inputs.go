@@ -55,6 +55,7 @@ func (a *app) gather(program *runner.Program, f inputFlags) (*given, error) {
 			g.parse(in, text, name)
 		}
 	}
+	g.strayVariables()
 	for _, pair := range f.files {
 		if err := g.file(pair); err != nil {
 			return nil, err
@@ -79,8 +80,31 @@ func (a *app) gather(program *runner.Program, f inputFlags) (*given, error) {
 	return g, nil
 }
 
+// variablePrefix is what the environment variables of inputs begin with.
+const variablePrefix = "REKEY_INPUT_"
+
 // variable is the environment variable of an input.
-func variable(input string) string { return "REKEY_INPUT_" + strings.ToUpper(input) }
+func variable(input string) string { return variablePrefix + strings.ToUpper(input) }
+
+// strayVariables notes variables that look like inputs and are none of this
+// playbook: they may be meant for another one, or be misspelt.
+func (g *given) strayVariables() {
+	var names []string
+	for _, in := range g.program.Playbook.Inputs {
+		names = append(names, variable(in.Name))
+	}
+	for _, entry := range g.app.environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(names, name) {
+			continue
+		}
+		text := fmt.Sprintf("%s is set and is no input of this playbook", name)
+		if near := binding.Suggest(name, names); len(near) > 0 {
+			text += "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		g.app.note("%s", text)
+	}
+}
 
 func howToGiveSecret(in *runner.Input) string {
 	return fmt.Sprintf("set %s, or give --input-file %s=FILE", variable(in.Name), in.Name)

@@ -17,10 +17,13 @@ import (
 func main() { os.Exit(start(newApp())) }
 
 // start runs the program of the process's arguments. The first interrupt tells
-// it to stop: a run finishes the write in flight and records it. From then on
-// signals have their usual effect, so that a second one ends it at once.
+// it to stop, and so does the end of its terminal: a run finishes the write in
+// flight and records it. From then on signals have their usual effect, so that
+// a second one ends it at once. A reader of its output that goes away is no
+// reason to stop part-way.
 func start(a *app) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return a.main(ctx, os.Args[1:])

@@ -83,7 +83,11 @@ func (o *org) close() {
 // rehearse makes the plan of a program.
 func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret map[string]any, onFailure string) (*runner.Plan, error) {
 	now := o.app.now().UTC()
-	rehearsal, err := rehearse.New(rehearse.Options{Live: o.config, Offline: o.offline, Now: now})
+	options := rehearse.Options{Live: o.config, Offline: o.offline, Now: now}
+	if kid, ok := public["kid"].(string); ok {
+		options.Kids = []string{kid}
+	}
+	rehearsal, err := rehearse.New(options)
 	if err != nil {
 		return nil, err
 	}

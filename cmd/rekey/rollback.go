@@ -82,6 +82,9 @@ func (a *app) undo(ctx context.Context, local *runner.Local, id string, program 
 		return err
 	}
 	a.say("")
+	if step := stored.InFlight(); step != "" {
+		a.note("%s was in flight; looking whether its write happened, for %s if need be", step, local.Settle)
+	}
 	done := a.announceStop(ctx, id)
 	m, err := local.Rollback(ctx, id, program, steps.Catalogue(env), nil)
 	done()
@@ -108,6 +111,10 @@ func (a *app) openOrgOf(info *runner.RunInfo) (*org, error) {
 	o, err := a.open(orgFlags{sandbox: info.Org == sandboxURL})
 	if err != nil {
 		return nil, err
+	}
+	if o.store != nil && o.store.Seeded() {
+		o.close()
+		return nil, invalid("the sandbox that run "+info.ID+" worked on is gone: there is nothing to undo", "it was deleted from the state folder; a new one is made at its next use")
 	}
 	if o.name != info.Org {
 		return nil, invalid(fmt.Sprintf("run %s worked on %s, and OKTA_CLIENT_ORGURL is %s", info.ID, info.Org, o.name),

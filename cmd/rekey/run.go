@@ -155,7 +155,8 @@ func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollba
 	}
 	a.say("")
 	if err := view.Result(a.stdout, &stored, a.rollbackLine(id)); err != nil {
-		return err
+		// What the run did is done, whoever can read of it.
+		a.note("run %s: %s, but that cannot be printed: %v", id, m.State(), err)
 	}
-	return exit(codeOf(m.State(), view.Wrote(&stored), rollback))
+	return exit(codeOf(m.State(), m.Written(), rollback))
 }

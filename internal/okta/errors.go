@@ -69,7 +69,7 @@ func (e *Error) cure() string {
 	case e.Status == http.StatusTooManyRequests:
 		return "the org's rate limit is used up: try again in a minute"
 	case e.OutcomeUnknown():
-		return "whether Okta did it is not known: read the owner again before repeating it"
+		return "whether Okta did it is not known"
 	case e.Status >= 500:
 		return "try again later; https://status.okta.com tells of outages"
 	case e.Status >= 400 && e.Method == http.MethodGet:
@@ -102,7 +102,7 @@ type NetworkError struct {
 func (e *NetworkError) Error() string {
 	s := fmt.Sprintf("%s %s: %s; %s", e.Method, e.Path, e.Reason, e.Cure)
 	if e.OutcomeUnknown() {
-		s += "; whether Okta did it is not known: read the owner again before repeating it"
+		s += "; whether Okta did it is not known"
 	}
 	return s
 }

@@ -249,38 +249,6 @@ func (c *Client) objects(ctx context.Context, path, param, value string) iter.Se
 	}
 }
 
-// Page is one page of a list of owners.
-type Page struct {
-	Objects []Object
-	Next    string // the next page's address as Okta gave it; "" on the last
-}
-
-// Page reads the one page at path, which may carry a query.
-func (c *Client) Page(ctx context.Context, path string) (Page, error) {
-	a, err := c.read(ctx, get(path), func([]byte) error { return nil })
-	if err != nil {
-		return Page{}, err
-	}
-	return c.page(a)
-}
-
-// page decodes an answer's objects. With an error it holds those before it.
-func (c *Client) page(a answer) (Page, error) {
-	page := Page{Next: nextLink(a.header)}
-	var items []json.RawMessage
-	if err := decodeItems(a.body, &items); err != nil {
-		return page, c.undecodable(a.call, err)
-	}
-	for _, item := range items {
-		object, err := DecodeObject(item)
-		if err != nil {
-			return page, c.undecodable(a.call, err)
-		}
-		page.Objects = append(page.Objects, object)
-	}
-	return page, nil
-}
-
 // list reads all pages of an owner's "keys" or "csrs".
 func list[T any](ctx context.Context, c *Client, o Owner, what string, check func(T) error) ([]T, time.Time, error) {
 	if err := o.check(); err != nil {

@@ -2,6 +2,7 @@ package okta
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -107,4 +108,36 @@ func isNext(params string) bool {
 		}
 	}
 	return false
+}
+
+// Page is one page of a list of owners.
+type Page struct {
+	Objects []Object
+	Next    string // the next page's address as Okta gave it; "" on the last
+}
+
+// Page reads the one page at path, which may carry a query.
+func (c *Client) Page(ctx context.Context, path string) (Page, error) {
+	a, err := c.read(ctx, get(path), func([]byte) error { return nil })
+	if err != nil {
+		return Page{}, err
+	}
+	return c.page(a)
+}
+
+// page decodes an answer's objects. With an error it holds those before it.
+func (c *Client) page(a answer) (Page, error) {
+	page := Page{Next: nextLink(a.header)}
+	var items []json.RawMessage
+	if err := decodeItems(a.body, &items); err != nil {
+		return page, c.undecodable(a.call, err)
+	}
+	for _, item := range items {
+		object, err := DecodeObject(item)
+		if err != nil {
+			return page, c.undecodable(a.call, err)
+		}
+		page.Objects = append(page.Objects, object)
+	}
+	return page, nil
 }

@@ -102,7 +102,7 @@ func (o *Org) fetch(ctx context.Context, owner okta.Owner, part string) error {
 		if o.copy.Has(owner) {
 			return nil
 		}
-		return o.copy.Invent(owner, o.now)
+		return o.copy.Invent(owner, o.now, o.kids...)
 	}
 	name := owner.String() + "/" + part
 	switch part {

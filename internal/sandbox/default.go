@@ -139,9 +139,9 @@ func (s *seeder) key(id okta.Owner, place int, seed seedKey) (okta.Object, error
 }
 
 // Invent adds a plausible SAML owner of that id: two keys valid at now, the
-// elder of which is active. It is for reviews without an org to look at; an
+// elder of which is active, and others with the kids given. It is for reviews without an org to look at; an
 // owner that is there already is replaced.
-func (o *Org) Invent(id okta.Owner, now time.Time) error {
+func (o *Org) Invent(id okta.Owner, now time.Time, kids ...string) error {
 	text := `{"id": "", "name": "invented", "label": "Invented app", "status": "ACTIVE", "signOnMode": "SAML_2_0", "features": [],
 		"credentials": {"userNameTemplate": {"template": "${source.login}", "type": "BUILT_IN"}, "signing": {}}}`
 	if id.Kind == okta.IdP {
@@ -152,10 +152,17 @@ func (o *Org) Invent(id okta.Owner, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	keys := []seedKey{
+		{Pair: 1, Created: 400, Expires: 330, Kid: "invented-active-key"},
+		{Pair: 2, Created: 20, Expires: 710, Kid: "invented-spare-key"},
+	}
+	for _, kid := range kids {
+		keys = append(keys, seedKey{Pair: 3, Created: 20, Expires: 710, Kid: kid})
+	}
 	s := seeder{org: o, now: now.UTC().Truncate(time.Second), pairs: map[int]*rsa.PrivateKey{}}
 	return s.add(id.Kind, seedOwner{
 		Created: 800, Updated: 400, Active: 1, Object: object.With("/id", id.ID).Encode(),
-		Keys: []seedKey{{Pair: 1, Created: 400, Expires: 330}, {Pair: 2, Created: 20, Expires: 710}},
+		Keys: keys,
 	})
 }
 

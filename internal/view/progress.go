@@ -13,6 +13,7 @@ import (
 type Progress struct {
 	program *runner.Program // nil: steps are shown without their change in words
 	steps   map[string]*told
+	undoing bool // the run is being rolled back
 }
 
 // told is what is known of a step so far.
@@ -77,6 +78,7 @@ func (p *Progress) lines(e runner.Event) []line {
 func (p *Progress) ofRun(e runner.Event) []line {
 	var lines []line
 	if e.Kind == runner.EvRollback {
+		p.undoing = true
 		lines = append(lines, line{"rollback", e.Reason})
 	}
 	for _, text := range e.Warnings {
@@ -102,14 +104,14 @@ func (p *Progress) ofStep(e runner.Event, s *told) []line {
 		return []line{{"ok", change}}
 	case runner.EvAssertion:
 		if !*e.Value {
-			return []line{{"failed", e.Step + ": its assertion does not hold"}}
+			return []line{{"failed", e.Step + ": " + e.Reason}}
 		}
 	case runner.EvFailed:
 		return []line{{"failed", e.Step + ": " + e.Error}}
 	case runner.EvUnknown:
 		return []line{{"lost", e.Step + ": " + e.Error}, {"", "looking whether it happened; this can take a while"}}
 	case runner.EvRecovered:
-		return []line{recovered(e, change)}
+		return []line{p.recovered(e, change)}
 	case runner.EvUndone:
 		return undone(e, change)
 	case runner.EvUndoFail:
@@ -119,11 +121,16 @@ func (p *Progress) ofStep(e runner.Event, s *told) []line {
 	return nil
 }
 
-func recovered(e runner.Event, change string) line {
+// recovered says what became of a write. That it did not happen fails a run,
+// and is all that a rollback could wish for.
+func (p *Progress) recovered(e runner.Event, change string) line {
 	switch e.Verdict.Outcome {
 	case runner.Happened:
 		return line{"recovered", change + " (it had happened)"}
 	case runner.Not:
+		if p.undoing {
+			return line{"recovered", e.Step + ": its write did not happen, so there is nothing to undo"}
+		}
 		return line{"failed", e.Step + ": its write did not happen"}
 	}
 	return line{"unclear", e.Step + ": nobody can tell whether its write happened: " + e.Verdict.Reason}
@@ -132,11 +139,11 @@ func recovered(e runner.Event, change string) line {
 func undone(e runner.Event, change string) []line {
 	switch {
 	case len(e.Residues) > 0:
-		return append([]line{{"undone", e.Step + ": as far as it can be"}}, stays(e)...)
+		return append([]line{{"undone", e.Step + ": as far as that is possible"}}, stays(e)...)
 	case e.Write == nil:
 		return []line{{"undone", e.Step + ": nothing was left to undo"}}
 	}
-	return []line{{"undone", change}}
+	return []line{{"undone", "no longer so: " + change}}
 }
 
 func stays(e runner.Event) []line {

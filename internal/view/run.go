@@ -11,10 +11,10 @@ import (
 // Runs lists runs, a line each.
 func Runs(w io.Writer, runs []runner.Summary) error {
 	var p page
-	rows := [][]string{{"ID", "PLAYBOOK", "STATE", "STARTED", "OWNERS"}}
+	rows := [][]string{{"ID", "PLAYBOOK", "STATE", "STARTED", "ORG", "OWNERS"}}
 	for _, s := range runs {
 		rows = append(rows, []string{Visible(s.ID), Visible(s.Playbook + " " + s.Version), string(s.State),
-			clock(s.StartedAt), Visible(strings.Join(s.Owners, ", "))})
+			clock(s.StartedAt), Visible(strings.TrimPrefix(s.Org, "https://")), Visible(strings.Join(s.Owners, ", "))})
 	}
 	p.table("", rows)
 	return p.to(w)
@@ -30,8 +30,8 @@ func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	if s.Reason != "" && s.State != runner.StateDone {
 		p.wrapped("  why  ", s.Reason)
 	}
-	p.changes()
 	if s.State == runner.StateDone {
+		p.changes()
 		p.outputs()
 	}
 	p.notUndone()
@@ -49,7 +49,9 @@ func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback 
 		p.line("\nWhy")
 		p.wrapped("  ", p.summary.Reason)
 	}
-	p.changes()
+	if p.summary.State == runner.StateDone {
+		p.changes()
+	}
 	p.outputs()
 	p.notUndone()
 	p.stays()
@@ -69,7 +71,7 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 	case runner.StateDone:
 		return "done"
 	case runner.StateFailed:
-		if Wrote(run) {
+		if run.Wrote() {
 			return "failed; what it wrote was kept"
 		}
 		return "failed; nothing was written, the org is as before"
@@ -86,21 +88,6 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 		return "stuck: nobody can tell whether a write happened"
 	}
 	return strings.ReplaceAll(string(s.State), "_", " ")
-}
-
-// Wrote reports whether a run wrote anything, or may have: not a write whose
-// answer was lost and that provably did not happen.
-func Wrote(run *runner.StoredRun) bool {
-	wrote := map[string]bool{}
-	for _, e := range run.Events {
-		switch {
-		case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Not:
-			delete(wrote, e.Step)
-		case e.Write != nil || e.Kind == runner.EvUnknown:
-			wrote[e.Step] = true
-		}
-	}
-	return len(wrote) > 0
 }
 
 func (p *runPage) header() {
@@ -149,6 +136,9 @@ func (p *runPage) timeline(program *runner.Program) {
 		default:
 			p.event("  "+at+"  ", progress.lines(e.Event), e.Write)
 		}
+	}
+	if step := p.run.InFlight(); step != "" {
+		p.event("            ", []line{{"in flight", step + ": its write may have left; a rollback looks whether it happened"}}, nil)
 	}
 }
 
@@ -253,7 +243,7 @@ func (p *runPage) stays() {
 
 // next says what can be done with the run.
 func (p *runPage) next(rollback string) {
-	if p.summary.State == runner.StateRolledBack || p.summary.State == runner.StateRunning || !Wrote(p.run) || rollback == "" {
+	if p.summary.State == runner.StateRolledBack || p.summary.State == runner.StateRunning || !p.run.Wrote() || rollback == "" {
 		return
 	}
 	p.line("")

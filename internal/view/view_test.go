@@ -264,17 +264,17 @@ func TestUndo(t *testing.T) {
 }
 
 func TestWrote(t *testing.T) {
-	if !Wrote(aRun()) {
+	if !aRun().Wrote() {
 		t.Error("a run that wrote is said not to have")
 	}
 	run := &runner.StoredRun{Events: []runner.Timed{
 		{Event: runner.Event{Kind: runner.EvUnknown, Step: "a", Write: &runner.Write{Method: "POST"}}},
 	}}
-	if !Wrote(run) {
+	if !run.Wrote() {
 		t.Error("a write whose answer is lost may have happened")
 	}
 	run.Events = append(run.Events, runner.Timed{Event: runner.Event{Kind: runner.EvRecovered, Step: "a", Verdict: &runner.Verdict{Outcome: runner.Not}}})
-	if Wrote(run) {
+	if run.Wrote() {
 		t.Error("a write that did not happen is said to have")
 	}
 }

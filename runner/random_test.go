@@ -1,0 +1,310 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/rekey/runner/journal"
+)
+
+var seeds = flag.Uint64("seeds", 800, "how many random runs TestRandomRuns makes")
+
+// Whatever program, whatever goes wrong, wherever it is stopped or killed, once
+// and again: a run ends done, or undone apart from stated residues, or says why
+// not; and no step sends its write twice.
+func TestRandomRuns(t *testing.T) {
+	ends := map[State]int{}
+	for seed := range *seeds {
+		r := &randomRun{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 7)), ends: ends}
+		r.run()
+		if t.Failed() {
+			t.Fatalf("seed %d; the program:\n%s\nits events:\n%s", seed, r.body, r.record())
+		}
+	}
+	for _, s := range []State{StateDone, StateFailed, StateRolledBack, StateRollbackIncomplete, StateInterrupted, StateStuck} {
+		if ends[s] < 10 {
+			t.Errorf("only %d ended %s", ends[s], s)
+		}
+	}
+}
+
+// memory is a journal that is not on disk.
+type memory []journal.Record
+
+func (m *memory) Append(event any) (journal.Record, error) {
+	rec := journal.Record{Seq: len(*m) + 1, Event: slices.Clone(event.(json.RawMessage))}
+	*m = append(*m, rec)
+	return rec, nil
+}
+
+// moment is what a kill at some instant leaves behind.
+type moment struct {
+	records memory
+	things  map[string]string
+	pending func()
+	sent    map[string]int
+}
+
+type randomRun struct {
+	t       *testing.T
+	seed    uint64
+	rand    *rand.Rand
+	ends    map[State]int
+	body    string
+	world   *world
+	start   map[string]string // the world before
+	program *Program
+	foreign map[string]string // what a stranger overwrote: thing by name
+	journal memory
+	moments []moment
+	stop    func()
+}
+
+func (r *randomRun) chance(of int) bool { return r.rand.IntN(of) == 0 }
+
+func (r *randomRun) pick(from ...string) string { return from[r.rand.IntN(len(from))] }
+
+// steps makes up a program.
+func (r *randomRun) steps() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "on_failure: %s\ninputs:\n  yes: {type: bool, default: true}\n  no: {type: bool, default: false}\nsteps:\n", r.pick("rollback", "rollback", "keep"))
+	for i := range 1 + r.rand.IntN(6) {
+		fmt.Fprintf(&b, "  - id: s%d\n", i)
+		if r.chance(3) {
+			fmt.Fprintf(&b, "    if: '$<%s>'\n", r.pick("inputs.yes", "inputs.no", "not inputs.no", "1 / (inputs.no ? 0 : 1) > 0"))
+		}
+		switch r.rand.IntN(5) {
+		case 0:
+			fmt.Fprintf(&b, "    look: {name: %s}\n", r.pick("a", "b", "c"))
+		case 1:
+			fmt.Fprintf(&b, "    add: {name: new%d}\n", i)
+		default:
+			fmt.Fprintf(&b, "    put: {name: %s, value: %s}\n", r.pick("a", "b", "c"), r.pick(fmt.Sprint("v", i), fmt.Sprint("v", i), "old"))
+			if r.chance(3) {
+				fmt.Fprintf(&b, "    assert: [$<true>, $<steps.s%d.value %s \"old\">]\n", i, r.pick("==", "!=", "!="))
+			}
+		}
+	}
+	return b.String()
+}
+
+func (r *randomRun) run() {
+	r.start = map[string]string{"a": "old", "b": "old"}
+	r.world = newWorld(r.start)
+	r.body = r.steps()
+	r.program = program(r.t, r.world.catalogue(r.t), r.body)
+	r.foreign = map[string]string{}
+	r.world.wrote = func() { r.world.faults[""] = ""; r.keep() }
+	if r.chance(2) {
+		r.fault()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r.stop = cancel
+	public, _, _ := r.program.Bind(nil, true)
+	l := r.loop()
+	err := l.record(Event{Kind: EvCreated, Run: newRunInfo(r.program, Spec{ID: "r", Inputs: public, StartedAt: r.world.now})})
+	if err == nil {
+		err = l.loop(ctx)
+	}
+	r.check(l.machine, err)
+	r.stop = nil
+	for range 3 {
+		if r.t.Failed() {
+			return
+		}
+		r.crash()
+	}
+}
+
+// fault lets the next write, or one after it, go wrong; then things go well.
+func (r *randomRun) fault() {
+	kinds := []fault{refused, lost, never, late, garbled, muddled}
+	f := kinds[r.rand.IntN(len(kinds))]
+	if r.chance(2) {
+		r.world.faults[""] = f
+		return
+	}
+	what := r.pick("back a=old", "back b=old", "back c=", "put a=v1", "put b=v2", "put c=v3", "add new4")
+	r.world.faults[what] = f
+}
+
+// loop drives the run's program, with what was recorded so far.
+func (r *randomRun) loop() *loop {
+	local := Local{Clock: r.world.clock(), Settle: time.Minute, Watch: r.watch}
+	return local.runner(r.program, r.world.catalogue(r.t), nil, &r.journal)
+}
+
+func (r *randomRun) watch(e Event) {
+	r.keep()
+	if len(r.journal) > 300 {
+		r.t.Fatalf("seed %d: it does not end:\n%s", r.seed, r.body)
+	}
+	if r.stop != nil && r.chance(25) {
+		r.stop()
+	}
+	if e.Kind == EvUnknown && r.chance(4) && r.program.Step(e.Step).Type.Name == "put" {
+		r.world.pending = nil
+		s := r.journal.last(e.Step)
+		name := s.In["name"].(string)
+		before, _ := s.Saw["previous"].(string)
+		r.foreign[name] = before
+		r.world.things[name] = "foreign"
+	}
+}
+
+// last is what a step recorded last as its inputs, and saw.
+func (m memory) last(step string) (s struct{ In, Saw map[string]any }) {
+	for _, rec := range m {
+		if e, _ := DecodeEvent(rec.Event); e.Step == step && e.Kind == EvInputs {
+			s.In = e.In
+		} else if e.Step == step && e.Kind == EvObserved {
+			s.Saw = e.Saw
+		}
+	}
+	return s
+}
+
+func (r *randomRun) keep() {
+	r.moments = append(r.moments, moment{slices.Clone(r.journal), maps.Clone(r.world.things), r.world.pending, maps.Clone(r.world.sent)})
+}
+
+// crash goes back to some moment of the run or of its rollback, and rolls back
+// from there.
+func (r *randomRun) crash() {
+	at := r.moments[r.rand.IntN(len(r.moments))]
+	r.journal, r.world.things = slices.Clone(at.records), maps.Clone(at.things)
+	r.world.pending, r.world.sent = at.pending, maps.Clone(at.sent)
+	if r.chance(3) {
+		r.fault()
+	}
+	l := r.loop()
+	err := l.replay(r.journal)
+	if err == nil {
+		err = l.rollback(context.Background())
+	}
+	r.check(l.machine, err)
+	if s := l.machine.State(); s != StateRolledBack && s != StateRollbackIncomplete {
+		r.t.Errorf("a rollback ended %s", s)
+	}
+	if l.machine.State() == StateRolledBack || r.t.Failed() {
+		return
+	}
+	// What stood in the way is cleared up.
+	r.world.faults = map[string]fault{}
+	for name, before := range r.foreign {
+		if r.world.things[name] == "foreign" {
+			r.world.set(name, before)
+		}
+	}
+	l = r.loop()
+	if err = l.replay(r.journal); err == nil {
+		err = l.rollback(context.Background())
+	}
+	r.check(l.machine, err)
+	if s := l.machine.State(); s != StateRolledBack {
+		r.t.Errorf("with nothing in the way a rollback ended %s: %v", s, l.machine.UndoErr())
+	}
+}
+
+// check holds the end of a run against the world.
+func (r *randomRun) check(m *Machine, err error) {
+	if err != nil {
+		r.t.Errorf("an error: %v", err)
+		return
+	}
+	r.world.arrive() // if anything still could, the run ended too early
+	r.ends[m.State()]++
+	for write, n := range r.world.sent {
+		if n > 1 {
+			r.t.Errorf("%s was sent %d times", write, n)
+		}
+	}
+	_, why := m.Failure()
+	switch m.State() {
+	case StateDone:
+		r.same(r.done(m), m)
+	case StateRolledBack:
+		r.same(r.start, m)
+	case StateFailed:
+		if why == "" {
+			r.t.Error("it failed without a reason")
+		}
+		if m.info.OnFailure == "rollback" || !m.Written() {
+			r.same(r.start, m)
+		}
+	case StateStuck:
+		if why == "" || !m.Written() {
+			r.t.Errorf("stuck: %q, written %v", why, m.Written())
+		}
+	case StateInterrupted:
+	case StateRollbackIncomplete:
+		if m.UndoErr() == nil {
+			r.t.Error("the rollback is incomplete without a reason")
+		}
+	default:
+		r.t.Errorf("it ended %q", m.State())
+	}
+	if stored := (StoredRun{Events: r.timed(), Alive: true}); stored.Summary().State != m.State() || len(stored.Summary().Residues) != len(m.Residues()) {
+		r.t.Errorf("the summary says %+v, the machine %s, %v", stored.Summary(), m.State(), m.Residues())
+	}
+}
+
+// done is the world after every step that ran.
+func (r *randomRun) done(m *Machine) map[string]string {
+	want := maps.Clone(r.start)
+	for i, s := range m.steps {
+		switch t := r.program.Steps[i].Type.Name; {
+		case s.phase == phSkipped || t == "look":
+		case s.phase != phDone:
+			r.t.Errorf("the run is done and step %d in phase %d", i, s.phase)
+		case t == "put":
+			want[s.in["name"].(string)] = s.in["value"].(string)
+		default:
+			want[s.in["name"].(string)] = "added"
+		}
+	}
+	return want
+}
+
+// same holds the world against want; what is there beside it must be stated,
+// and what is stated must be there.
+func (r *randomRun) same(want map[string]string, m *Machine) {
+	want = maps.Clone(want)
+	for _, residue := range m.Residues() {
+		if residue.Perhaps || want[residue.ID] != "" {
+			r.t.Errorf("residue %+v at the end", residue)
+		}
+		want[residue.ID] = "added"
+	}
+	if !maps.Equal(want, r.world.things) {
+		r.t.Errorf("%s, and the world is %v, want %v", m.State(), r.world.things, want)
+	}
+}
+
+func (r *randomRun) timed() (out []Timed) {
+	for _, rec := range r.journal {
+		e, err := DecodeEvent(rec.Event)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		out = append(out, Timed{Event: e})
+	}
+	return out
+}
+
+func (r *randomRun) record() string {
+	var lines []string
+	for _, rec := range r.journal {
+		lines = append(lines, string(rec.Event))
+	}
+	return strings.Join(lines, "\n")
+}

@@ -51,6 +51,9 @@ func (w *world) write(ctx context.Context, what string, do func()) error {
 	if err := Report(ctx, Call{Method: "PUT", Path: "/" + what, Write: true, Bucket: "writes", PerMinute: 60}); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err // a write in flight that is cut off
+	}
 	if _, step := Here(ctx); !strings.HasPrefix(what, "back ") {
 		w.sent[step+": "+what]++
 	}

@@ -215,3 +215,38 @@ func TestSignThenPublish(t *testing.T) {
 		f.run("publish_csr", ownerIn(o, data{"csr_id": f.csr.ID, "certificate": certificate})).done()
 	}
 }
+
+// A certificate that is not on record is none: nobody gets to see it.
+func TestSignFailsWithoutItsRecord(t *testing.T) {
+	f, in := signing(t)
+	local := f.env.CA.(steps.LocalCA)
+	if err := os.MkdirAll(local.Ledger, 0o700); err != nil { // a folder where the ledger belongs
+		t.Fatal(err)
+	}
+	r := f.sign(in)
+	if r.machine.State() != runner.StateFailed || r.machine.Written() {
+		t.Errorf("state %s, written %v; want a failure that wrote nothing", r.machine.State(), r.machine.Written())
+	}
+	_, why := r.machine.Failure()
+	contains(t, why, "ledger")
+
+	// The ledger opens, and what is appended cannot be kept.
+	if err := os.Remove(local.Ledger); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Dir(local.Ledger)+"-file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	local.Ledger = filepath.Join(filepath.Dir(local.Ledger)+"-file", "ledger.jsonl")
+	sample := ca(t)
+	der, err := pki.DecodePEM(f.csrPEM(), "CERTIFICATE REQUEST")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := local.Issue(context.Background(),
+		steps.CAFiles{Certificate: sample.CertificatePath, Key: sample.KeyPath, Passphrase: pki.SamplePassphrase},
+		pki.Request{CSR: der, Days: 365, Now: local.Now()}, "run", "step")
+	if err == nil || cert.DER != nil {
+		t.Errorf("a certificate was issued that no ledger has (%v)", err)
+	}
+}

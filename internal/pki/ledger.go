@@ -92,9 +92,17 @@ func (l *Ledger) Append(e Entry) error {
 	return nil
 }
 
-// appendLine cuts the file at end and writes there. After a failure it cuts
-// again, as well as it can: a half line would be torn and ignored anyway.
-func appendLine(file *os.File, end int64, line []byte) error {
+// appendable is what appendLine needs of a file; tests watch the order.
+type appendable interface {
+	Truncate(size int64) error
+	WriteAt(data []byte, offset int64) (int, error)
+	Sync() error
+}
+
+// appendLine cuts the file at end, writes there and syncs it. After a failure
+// it cuts again, as well as it can: a half line would be torn and ignored
+// anyway.
+func appendLine(file appendable, end int64, line []byte) error {
 	if err := file.Truncate(end); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -218,4 +219,46 @@ func FuzzLedger(f *testing.F) {
 			t.Fatalf("%d entries of %d whole lines, and no error", entries, lines)
 		}
 	})
+}
+
+// watchedFile notes what is done to it; what fails does so.
+type watchedFile struct {
+	done []string
+	fail string
+}
+
+func (f *watchedFile) note(what string) error {
+	f.done = append(f.done, what)
+	if what == f.fail {
+		return errors.New("no space left on device")
+	}
+	return nil
+}
+
+func (f *watchedFile) Truncate(size int64) error { return f.note(fmt.Sprintf("truncate %d", size)) }
+
+func (f *watchedFile) WriteAt(data []byte, offset int64) (int, error) {
+	return len(data), f.note(fmt.Sprintf("write %q at %d", data, offset))
+}
+
+func (f *watchedFile) Sync() error { return f.note("sync") }
+
+// An entry counts once it is on disk, not before.
+func TestLedgerSyncsBeforeItReturns(t *testing.T) {
+	const write = `write "line" at 7`
+	for _, test := range []struct {
+		fail string
+		want []string
+	}{
+		{"", []string{"truncate 7", write, "sync"}},
+		{"truncate 7", []string{"truncate 7"}},
+		{write, []string{"truncate 7", write, "truncate 7"}},
+		{"sync", []string{"truncate 7", write, "sync", "truncate 7"}},
+	} {
+		f := &watchedFile{fail: test.fail}
+		err := appendLine(f, 7, []byte("line"))
+		if !slices.Equal(f.done, test.want) || (err != nil) != (test.fail != "") {
+			t.Errorf("failing at %q: did %q and returned %v, want %q", test.fail, f.done, err, test.want)
+		}
+	}
 }

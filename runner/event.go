@@ -35,7 +35,7 @@ type Event struct {
 	State    State             `json:"state,omitempty"`  // ended
 
 	Claims    []string `json:"claims,omitempty"`  // inputs of an action
-	Setting   bool     `json:"setting,omitempty"` // failed: for want of a valid setting
+	Setting   bool     `json:"setting,omitempty"` // failed: a setting of the caller is missing or wrong
 	unchecked []string // of a rehearsal; never in a journal
 	call      *Call    // the write as sent
 }

@@ -312,7 +312,7 @@ func article(t *binding.Type) string {
 func example(t *binding.Type) string {
 	switch t.Kind {
 	case binding.Int:
-		return "a whole number in decimal, such as 730"
+		return "a whole number in decimal of at most 64 bits, such as 730"
 	case binding.Bool:
 		return "true or false"
 	case binding.Duration:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/rekey/internal/pki"
+	"example.com/rekey/runner"
 )
 
 // LocalCA is the CA of a live run: it signs with the real key and keeps a
@@ -62,16 +63,20 @@ func readSetting(what, path string) ([]byte, error) {
 }
 
 // Issuer reads the issuer and checks that it may sign now.
-func (c LocalCA) Issuer(_ context.Context, ca CAFiles) (*pki.Issuer, error) {
+func (c LocalCA) Issuer(ctx context.Context, ca CAFiles) (*pki.Issuer, error) {
 	issuer, err := LoadCA(ca)
 	if err != nil {
 		return nil, err
 	}
-	return issuer, CheckCA(issuer, c.Now())
+	return issuer, CheckCA(ctx, ca, issuer, c.Now())
 }
 
-// CheckCA checks that an issuer may sign now.
-func CheckCA(issuer *pki.Issuer, now time.Time) error {
+// CheckCA checks that an issuer may sign now, and warns of a key that others
+// on this machine can read.
+func CheckCA(ctx context.Context, ca CAFiles, issuer *pki.Issuer, now time.Time) error {
+	if info, err := os.Stat(ca.Key); err == nil && info.Mode().Perm()&0o077 != 0 {
+		runner.Warn(ctx, "others on this machine can read the CA's key %s: take that away with chmod 600", ca.Key)
+	}
 	if err := issuer.Check(now); err != nil {
 		return settingError{err}
 	}

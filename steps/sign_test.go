@@ -250,3 +250,26 @@ func TestSignFailsWithoutItsRecord(t *testing.T) {
 		t.Errorf("a certificate was issued that no ledger has (%v)", err)
 	}
 }
+
+func TestSignWarnsOfAKeyThatOthersCanRead(t *testing.T) {
+	f, in := signing(t)
+	sample := ca(t)
+	text, err := os.ReadFile(sample.KeyPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(key, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in["ca"] = data{"certificate": sample.CertificatePath, "key": key, "passphrase": "$<inputs.pass>"}
+	for mode, warnings := range map[os.FileMode]int{0o600: 0, 0o640: 1, 0o604: 1} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		r := f.sign(in)
+		if got := r.event(runner.EvObserved).Warnings; len(got) != warnings {
+			t.Errorf("mode %v: warnings %q, want %d", mode, got, warnings)
+		}
+	}
+}

@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,11 +26,15 @@ import (
 // commands are the commands of the scripts beside testscript's own.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"asbefore": cmdAsBefore,
+	"begin":    cmdBegin,
+	"cutafter": cmdCutAfter,
 	"dump":     cmdDump,
+	"ends":     cmdEnds,
 	"exits":    cmdExits,
 	"forget":   cmdForget,
 	"keyline":  cmdKeyLine,
 	"loadenv":  cmdLoadEnv,
+	"newkey":   cmdNewKey,
 	"noneof":   cmdNoneOf,
 	"replace":  cmdReplace,
 	"requests": cmdRequests,
@@ -39,9 +42,11 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"sandbox":  cmdSandbox,
 	"sent":     cmdSent,
 	"setkid":   cmdSetKid,
+	"signal":   cmdSignal,
 	"stopped":  cmdStopped,
 	"waitfile": cmdWaitFile,
 	"waitlog":  cmdWaitLog,
+	"waittext": cmdWaitText,
 }
 
 // exits CODE program args…: runs a program that must exit with CODE.
@@ -61,68 +66,6 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
-}
-
-// sandbox [flags…]: starts `rekey sandbox` in another process, with pooled
-// keys and the log requests.log, waits until it is ready and loads its
-// settings. It ends with the script. A second one replaces the first in all of
-// that.
-func cmdSandbox(ts *testscript.TestScript, _ bool, args []string) {
-	path, err := exec.LookPath("rekey")
-	ts.Check(err)
-	env, log := ts.MkAbs("sandbox.env"), ts.MkAbs("requests.log")
-	os.Remove(env)
-	os.Remove(log)
-	args = append([]string{"sandbox", "--keys", "pool", "--env-file", env, "--log", log}, args...)
-	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), "REKEY_TEST_NOW="+ts.Getenv("REKEY_TEST_NOW"), "GORACE="+ts.Getenv("GORACE"))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	ts.Check(cmd.Start())
-	p := &process{cmd: cmd, ended: make(chan struct{})}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.ended)
-	}()
-	ts.Defer(func() { p.terminate() })
-	ts.Value(sandboxKey{}).(*running).last = p
-	for range 500 {
-		if _, err := os.Stat(env); err == nil {
-			loadEnv(ts, env)
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	ts.Fatalf("the sandbox does not get ready: %s", stderr.String())
-}
-
-// running knows the sandbox of a script that was started last.
-type running struct{ last *process }
-
-type sandboxKey struct{}
-
-// process is a program in the background.
-type process struct {
-	cmd   *exec.Cmd
-	ended chan struct{}
-	err   error // once it has ended
-}
-
-// terminate ends the process by SIGTERM and returns how it took that.
-func (p *process) terminate() error {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.ended:
-		return p.err
-	case <-time.After(10 * time.Second):
-		p.cmd.Process.Kill()
-		return errors.New("it did not end within 10 s of SIGTERM")
-	}
-}
-
-// stopped: ends the sandbox by SIGTERM; it must exit with 0.
-func cmdStopped(ts *testscript.TestScript, _ bool, _ []string) {
-	ts.Check(ts.Value(sandboxKey{}).(*running).last.terminate())
 }
 
 // replace FILE OLD NEW: replaces a text in a file, where it must occur.
@@ -260,8 +203,9 @@ type dumpedOwner struct {
 	CSRs   []json.RawMessage
 }
 
-// asbefore BEFORE AFTER [OWNER:+N…]: compares two dumps of an org. An owner
-// may have N keys more where an argument allows them, and only there.
+// asbefore BEFORE AFTER [OWNER:+N…] [OWNER/csrs:+N…]: compares two dumps of an
+// org. An owner has N keys or CSRs more where an argument says so, and only
+// there.
 func cmdAsBefore(ts *testscript.TestScript, neg bool, args []string) {
 	var before, after dumped
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &before))
@@ -292,14 +236,19 @@ func compare(kind string, before, after []dumpedOwner, allowed map[string]int) (
 		for _, at := range okta.Differences(b.Object, a.Object) {
 			found = append(found, id+at)
 		}
-		if n := len(a.Keys) - len(b.Keys); n != allowed[id] {
-			found = append(found, fmt.Sprintf("%s has %d keys more, want %d", id, n, allowed[id]))
-		} else if diff := okta.Differences(b.Keys, a.Keys[:len(b.Keys)]); len(diff) > 0 {
-			found = append(found, fmt.Sprintf("%s: keys differ: %v", id, diff))
-		}
-		for _, at := range okta.Differences(b.CSRs, a.CSRs) {
-			found = append(found, id+"/csrs"+at)
-		}
+		found = append(found, compareLists(id, b.Keys, a.Keys, allowed[id])...)
+		found = append(found, compareLists(id+"/csrs", b.CSRs, a.CSRs, allowed[id+"/csrs"])...)
+	}
+	return found
+}
+
+// compareLists compares what an owner has of a kind: new ones come last.
+func compareLists(what string, before, after []json.RawMessage, more int) (found []string) {
+	if n := len(after) - len(before); n != more {
+		return []string{fmt.Sprintf("%s: %d more, want %d", what, n, more)}
+	}
+	for _, at := range okta.Differences(before, after[:len(before)]) {
+		found = append(found, what+at)
 	}
 	return found
 }

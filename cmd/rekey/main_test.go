@@ -61,19 +61,24 @@ func (c *stillClock) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// hung is how long the scripts may take together. One that hangs is stopped
+// then, and says at which line, which the timeout of go test would not.
+const hung = 100 * time.Second
+
 func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") == "true" {
 		t.Fatal("a script needs openssl, which is missing")
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script", Setup: setup, Cmds: commands, UpdateScripts: *update, RequireUniqueNames: true,
+		Deadline: time.Now().Add(hung),
 	})
 }
 
 // setup gives each script a state folder, a home and a clock of its own, and
 // no settings.
 func setup(env *testscript.Env) error {
-	env.Values[sandboxKey{}] = &running{}
+	env.Values[processesKey{}] = &processes{named: map[string]*process{}}
 	env.Setenv("HOME", env.WorkDir+"/home")
 	env.Setenv("USER", "ada")
 	env.Setenv("REKEY_STATE_DIR", env.WorkDir+"/state")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -65,13 +66,26 @@ func (o *org) openSandbox() (err error) {
 	if o.dir, err = o.app.makeState(); err != nil {
 		return err
 	}
-	o.store, err = sandbox.Open(filepath.Join(o.dir, "sandbox", "org.json"), sandbox.Options{Now: o.app.now, Keys: o.app.keys})
+	o.store, err = sandbox.Open(sandboxFile(o.dir), sandbox.Options{Now: o.app.now, Keys: o.app.keys})
 	if err != nil {
 		return err
 	}
 	o.name = sandboxURL
 	o.config.OrgURL, o.config.Token, o.config.HTTP = sandboxURL, "in-process", sandbox.Transport(o.store)
 	return nil
+}
+
+// sandboxFile is where a state folder keeps the org of --sandbox.
+func sandboxFile(dir string) string { return filepath.Join(dir, "sandbox", "org.json") }
+
+// hasSandbox reports whether the state folder holds an org already.
+func (a *app) hasSandbox() bool {
+	dir, err := a.stateFolder()
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(sandboxFile(dir))
+	return err == nil
 }
 
 func (o *org) close() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -133,7 +134,11 @@ func failedPlan(plan *runner.Plan) error {
 		message += " at step " + f.Step
 	}
 	if f.Setting {
-		return invalid(message+", for want of a valid setting", "the plan says why")
+		hint := "the plan says why"
+		for _, name := range plan.Body.Secrets {
+			hint += fmt.Sprintf("; the secret %s is given by %s, by --input-file %s=FILE, or at the prompt of run", name, variable(name), name)
+		}
+		return invalid(message+": a setting is missing or wrong", hint)
 	}
 	return failed(message, "the plan says why")
 }

@@ -32,6 +32,9 @@ worked on.`,
 
 // rollback shows what will be undone, asks, and undoes it.
 func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.Duration) error {
+	if err := checkSettle(settle); err != nil {
+		return err
+	}
 	if !yes && !a.terminal.Is() {
 		return errUnattended("rollback")
 	}
@@ -108,13 +111,14 @@ func programOf(run *runner.StoredRun) (*runner.Program, error) {
 // openOrgOf opens the org that a run worked on: the sandbox of the state
 // folder by itself, a live org only if the settings name that one.
 func (a *app) openOrgOf(info *runner.RunInfo) (*org, error) {
+	if info.Org == sandboxURL && !a.hasSandbox() {
+		// Opening it would make a new one, which the next attempt would take
+		// for the run's.
+		return nil, invalid("the sandbox that run "+info.ID+" worked on is gone: there is nothing to undo", "it was deleted from the state folder; a new one is made at its next use")
+	}
 	o, err := a.open(orgFlags{sandbox: info.Org == sandboxURL})
 	if err != nil {
 		return nil, err
-	}
-	if o.store != nil && o.store.Seeded() {
-		o.close()
-		return nil, invalid("the sandbox that run "+info.ID+" worked on is gone: there is nothing to undo", "it was deleted from the state folder; a new one is made at its next use")
 	}
 	if o.name != info.Org {
 		return nil, invalid(fmt.Sprintf("run %s worked on %s, and OKTA_CLIENT_ORGURL is %s", info.ID, info.Org, o.name),

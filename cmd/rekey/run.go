@@ -50,13 +50,20 @@ func settleFlag(cmd *cobra.Command, into *time.Duration) {
 	cmd.Flags().DurationVar(into, "settle", defaultSettle, "how long after its answer was lost a write may still take effect; only then does its absence count")
 }
 
+func checkSettle(settle time.Duration) error {
+	if settle < 0 {
+		return usage("--settle is negative", "give a duration such as 90s")
+	}
+	return nil
+}
+
 // run plans a playbook, asks, and carries it out.
 func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if f.settle < 0 {
-		return usage("--settle is negative", "give a duration such as 90s")
+	if err := checkSettle(f.settle); err != nil {
+		return err
 	}
 	if !f.yes && !a.terminal.Is() {
 		return errUnattended("run")
@@ -138,7 +145,7 @@ func (a *app) announceStop(ctx context.Context, id string) (done func()) {
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(told)
-		a.note("interrupted: the write in flight is finished and recorded, then the run stops; `%s` undoes it", a.rollbackLine(id))
+		a.note("interrupted: a write in flight is finished and recorded first, then the run stops; `%s` undoes it", a.rollbackLine(id))
 	})
 	return func() {
 		if !stop() {

@@ -37,7 +37,7 @@ func (c *ca) Issuer(ctx context.Context, paths steps.CAFiles) (*pki.Issuer, erro
 	if err != nil {
 		return nil, err
 	}
-	return issuer, steps.CheckCA(issuer, c.now())
+	return issuer, steps.CheckCA(ctx, paths, issuer, c.now())
 }
 
 // Issue signs with a throw-away key.

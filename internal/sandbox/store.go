@@ -21,8 +21,6 @@ type Store struct {
 	server *Server
 	lock   fileLock
 
-	seeded bool // the file was made by Open
-
 	mu     sync.Mutex  // of everything below, and of the lock
 	loaded os.FileInfo // the file that the org in memory came from or went to
 }
@@ -104,12 +102,8 @@ func (s *Store) loadOrSeed(opt Options) error {
 		return err
 	}
 	s.server.org.replace(o)
-	s.seeded = true
 	return s.save()
 }
-
-// Seeded reports whether Open found no org and made the default one.
-func (s *Store) Seeded() bool { return s.seeded }
 
 // load reads the file unless it is the one that was read or written last.
 func (s *Store) load() error {

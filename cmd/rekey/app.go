@@ -29,7 +29,7 @@ type app struct {
 	lookupEnv      func(string) (string, bool)
 	environ        func() []string // "NAME=value"
 	now            func() time.Time
-	sleep          func(context.Context, time.Duration) error
+	sleep          func(context.Context, time.Duration) error // nil: the clients' own
 	random         func([]byte)
 	terminal       terminal
 	http           http.RoundTripper // to live orgs; nil: the client's own
@@ -44,19 +44,8 @@ type app struct {
 func newApp() *app {
 	return &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environ: os.Environ,
-		now: time.Now, sleep: sleep, random: func(b []byte) { rand.Read(b) }, terminal: tty{os.Stdin},
+		now: time.Now, random: func(b []byte) { rand.Read(b) }, terminal: tty{os.Stdin},
 		hostname: os.Hostname,
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

@@ -52,16 +52,22 @@ are not given are not asked for; what needs them is shown as not checked.
 	return cmd
 }
 
+// prepare checks a playbook and opens the org that it is for; nothing is sent.
+func (a *app) prepare(playbook string, f orgFlags) (*runner.Program, *org, error) {
+	program, err := a.load(playbook)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := a.open(f)
+	return program, o, err
+}
+
 // plan makes a plan and prints it.
 func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	program, err := a.load(playbook)
-	if err != nil {
-		return err
-	}
-	org, err := a.open(f.org)
+	program, org, err := a.prepare(playbook, f.org)
 	if err != nil {
 		return err
 	}

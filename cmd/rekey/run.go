@@ -68,11 +68,7 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 	if !f.yes && !a.terminal.Is() {
 		return errUnattended("run")
 	}
-	program, err := a.load(playbook)
-	if err != nil {
-		return err
-	}
-	org, err := a.open(f.org)
+	program, org, err := a.prepare(playbook, f.org)
 	if err != nil {
 		return err
 	}

@@ -241,11 +241,11 @@ func readWithKeyLength(t *testing.T, length int) error {
 	return err
 }
 
-func TestEncryptPKCS8(t *testing.T) {
+func TestEncryptedKeyIsReadByOpenSSL(t *testing.T) {
 	dir := t.TempDir()
 	der, err := x509.MarshalPKCS8PrivateKey(caKey())
 	wantError(t, err)
-	text, err := EncryptPKCS8(der, []byte(passphrase))
+	text, err := encryptPKCS8(der, []byte(passphrase), sampleIterations, rand.Reader)
 	wantError(t, err)
 	key, err := ParsePrivateKey([]byte(text), []byte(passphrase))
 	wantError(t, err)
@@ -257,15 +257,15 @@ func TestEncryptPKCS8(t *testing.T) {
 	if !bytes.Equal(read(t, dir, "plain.pem"), pkcs8PEM(t, caKey())) {
 		t.Error("openssl decrypts another key")
 	}
-	again, err := EncryptPKCS8(der, []byte(passphrase))
+	again, err := encryptPKCS8(der, []byte(passphrase), sampleIterations, rand.Reader)
 	wantError(t, err)
 	if again == text {
 		t.Error("salt and vector repeat")
 	}
 
-	_, err = EncryptPKCS8(der, nil)
+	_, err = encryptPKCS8(der, nil, sampleIterations, rand.Reader)
 	wantError(t, err, "without a passphrase")
-	_, err = EncryptPKCS8([]byte("x"), []byte(passphrase))
+	_, err = encryptPKCS8([]byte("x"), []byte(passphrase), sampleIterations, rand.Reader)
 	wantError(t, err, "PKCS#8")
 	_, err = encryptPKCS8(der, []byte(passphrase), 1, iotest.ErrReader(errors.New("dry")))
 	wantError(t, err, "no randomness")

@@ -5,7 +5,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/pbkdf2"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -19,10 +18,6 @@ const (
 	// maxIterations bounds what a file may make this process compute: some
 	// seconds. openssl writes 2048 by default, careful people 600,000.
 	maxIterations = 10_000_000
-
-	// defaultIterations is what [EncryptPKCS8] writes: the figure that OWASP
-	// recommends for PBKDF2-HMAC-SHA-256.
-	defaultIterations = 600_000
 
 	saltBytes = 16
 	maxSalt   = 1024
@@ -186,13 +181,9 @@ func unpad(plain []byte) ([]byte, bool) {
 	return body, bytes.Equal(padding, bytes.Repeat([]byte{byte(n)}, n))
 }
 
-// EncryptPKCS8 encrypts der, a PKCS#8 PrivateKeyInfo, with PBES2
-// (PBKDF2-HMAC-SHA-256, 600,000 iterations, AES-256-CBC; RFC 8018) and returns
-// it in PEM armour. [ParsePrivateKey] and openssl read it.
-func EncryptPKCS8(der, passphrase []byte) (string, error) {
-	return encryptPKCS8(der, passphrase, defaultIterations, rand.Reader)
-}
-
+// encryptPKCS8 encrypts der, a PKCS#8 PrivateKeyInfo, with PBES2
+// (PBKDF2-HMAC-SHA-256, AES-256-CBC; RFC 8018) and returns it in PEM armour.
+// [ParsePrivateKey] and openssl read it.
 func encryptPKCS8(der, passphrase []byte, iterations int, random io.Reader) (string, error) {
 	if len(passphrase) == 0 {
 		return "", errors.New("a private key is not encrypted without a passphrase; give one")

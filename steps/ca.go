@@ -2,8 +2,10 @@ package steps
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"example.com/rekey/internal/pki"
@@ -11,10 +13,22 @@ import (
 )
 
 // LocalCA is the CA of a live run: it signs with the real key and keeps a
-// ledger.
+// ledger. It is safe for concurrent use if Now is, also by several processes
+// that share the ledger.
 type LocalCA struct {
-	Ledger string // path of ledger.jsonl
-	Now    func() time.Time
+	Ledger  string // path of ledger.jsonl
+	Now     func() time.Time
+	Issuers *Issuers // nil: every step opens the CA's key anew
+}
+
+// Issuers remembers issuers that were read, so that the steps of a loop need
+// not each open an encrypted key, which takes up to a second by design. The
+// files are read each time all the same, and other content is another issuer.
+// The zero value is empty; an Issuers must not be copied. It is safe for
+// concurrent use.
+type Issuers struct {
+	mu   sync.Mutex // held while a key is opened: others will want the same one
+	read map[[sha256.Size]byte]*pki.Issuer
 }
 
 // settingError is about a file or a passphrase that the caller mends.
@@ -25,7 +39,10 @@ func (e settingError) InvalidSetting() bool { return true }
 
 // LoadCA reads an issuer's files. Its errors are settings for the caller to
 // mend.
-func LoadCA(ca CAFiles) (*pki.Issuer, error) {
+func LoadCA(ca CAFiles) (*pki.Issuer, error) { return (*Issuers)(nil).Load(ca) }
+
+// Load is [LoadCA], but for an issuer that was read before.
+func (i *Issuers) Load(ca CAFiles) (*pki.Issuer, error) {
 	cert, err := readSetting("certificate", ca.Certificate)
 	if err != nil {
 		return nil, err
@@ -34,10 +51,37 @@ func LoadCA(ca CAFiles) (*pki.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := pki.LoadIssuer(cert, key, []byte(ca.Passphrase))
+	issuer, err := i.open(cert, key, []byte(ca.Passphrase))
 	if err != nil {
 		return nil, settingError{fmt.Errorf("the CA in %s and %s: %w", ca.Certificate, ca.Key, err)}
 	}
+	return issuer, nil
+}
+
+// open loads an issuer, or finds it by the digests of what it is made of.
+func (i *Issuers) open(cert, key, passphrase []byte) (*pki.Issuer, error) {
+	if i == nil {
+		return pki.LoadIssuer(cert, key, passphrase)
+	}
+	var parts []byte
+	for _, part := range [][]byte{cert, key, passphrase} {
+		sum := sha256.Sum256(part)
+		parts = append(parts, sum[:]...)
+	}
+	name := sha256.Sum256(parts)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if issuer, ok := i.read[name]; ok {
+		return issuer, nil
+	}
+	issuer, err := pki.LoadIssuer(cert, key, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	if i.read == nil {
+		i.read = map[[sha256.Size]byte]*pki.Issuer{}
+	}
+	i.read[name] = issuer
 	return issuer, nil
 }
 
@@ -64,7 +108,7 @@ func readSetting(what, path string) ([]byte, error) {
 
 // Issuer reads the issuer and checks that it may sign now.
 func (c LocalCA) Issuer(ctx context.Context, ca CAFiles) (*pki.Issuer, error) {
-	issuer, err := LoadCA(ca)
+	issuer, err := c.Issuers.Load(ca)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +130,7 @@ func CheckCA(ctx context.Context, ca CAFiles, issuer *pki.Issuer, now time.Time)
 // Issue signs and writes the certificate into the ledger before it returns it.
 // An error before the ledger is touched says that nothing was issued.
 func (c LocalCA) Issue(_ context.Context, ca CAFiles, r pki.Request, run, step string) (pki.Issued, error) {
-	issuer, err := LoadCA(ca)
+	issuer, err := c.Issuers.Load(ca)
 	if err != nil {
 		return pki.Issued{}, unwritten{err}
 	}

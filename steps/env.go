@@ -18,7 +18,9 @@ import (
 	"example.com/rekey/runner"
 )
 
-// Env is what the steps can reach of the world.
+// Env is what the steps can reach of the world. The steps of a loop reach it
+// from several goroutines at once: everything in it must be safe for
+// concurrent use, as all that this project puts there is.
 type Env struct {
 	Okta  *okta.Client
 	CA    CA
@@ -35,7 +37,8 @@ type CAFiles struct {
 	Passphrase       string // "" for a key that is not encrypted
 }
 
-// CA is the certification authority that step types sign with.
+// CA is the certification authority that step types sign with. It is used by
+// several steps at once.
 type CA interface {
 	// Issuer reads and checks the issuer, its certificate and its key. Errors
 	// about the files or the passphrase are settings that the caller mends.
@@ -47,7 +50,8 @@ type CA interface {
 	Issued(run, step string) (certPEM string, ok bool, err error)
 }
 
-// Files is the part of a file system that step types write to.
+// Files is the part of a file system that step types write to. It is used by
+// several steps at once; of two that create one file, one fails.
 type Files interface {
 	// Read returns a file's content; an error that is fs.ErrNotExist when
 	// there is none.

@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 )
 
-// OSFiles is the file system of a live run.
+// OSFiles is the file system of a live run. It is safe for concurrent use:
+// of several that create one file a single one succeeds, and folders that
+// several need are made once.
 type OSFiles struct{}
 
 // Folder is the working directory.
@@ -64,9 +67,16 @@ func writeNew(path string, data []byte) error {
 	return nil
 }
 
+// making is held while folders are made. Without it, who finds a folder that
+// another goroutine has just made would take it for durable before it is. It
+// belongs to no value: the file system is one for the whole process.
+var making sync.Mutex
+
 // makeFolders makes a folder and those above it that are missing, each
 // durably.
 func makeFolders(dir string) error {
+	making.Lock()
+	defer making.Unlock()
 	var missing []string
 	for d := dir; ; d = filepath.Dir(d) {
 		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {

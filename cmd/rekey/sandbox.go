@@ -23,13 +23,17 @@ type sandboxFlags struct {
 	fail                                   []string
 }
 
+// maxApps bounds the apps that a sandbox is given: each takes some 20 KB.
+const maxApps = 20_000
+
 func (a *app) sandboxCommand() *cobra.Command {
 	f := &sandboxFlags{}
 	cmd := &cobra.Command{
 		Use: "sandbox", Short: "serve an embedded Okta on this machine, to try and test against",
 		Long: `Serve an embedded Okta on loopback until it is interrupted. When it is ready it
 prints the two settings that reach it. GET /_sandbox/org dumps the org in the
-form that --org reads.
+form that --org reads. --apps adds a fleet to try loops on: SAML apps with the
+ids 0oaFleet00001Xs0h7, 0oaFleet00002Xs0h7 and so on, each with kids of its own.
 
 --fail makes requests fail: 'METHOD GLOB[@N]=STATUS[:before|:after]', where *
 crosses slashes, @N is the N-th match (default: every one), and :after lets the
@@ -94,6 +98,9 @@ func (f *sandboxFlags) options(a *app) (sandbox.Options, error) {
 	}
 	if f.keys == "pool" {
 		o.Keys = &sandbox.Pool{}
+	}
+	if f.apps > maxApps {
+		return o, usage(fmt.Sprintf("--apps %d is more than %d", f.apps, maxApps), "they are all kept in memory: give fewer")
 	}
 	if f.apps < 0 || f.latency < 0 {
 		return o, usage("--apps and --latency cannot be negative", "leave them out, or give 0 or more")

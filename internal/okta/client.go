@@ -65,7 +65,9 @@ type Change struct {
 }
 
 // Client talks to one org. It is safe for concurrent use if the functions of
-// its Config are. Printing one shows the org's address only.
+// its Config are: nothing in it changes after [New], each operation waits for
+// itself alone when it is rate-limited, and connections are shared. Printing
+// one shows the org's address only.
 type Client struct {
 	base      string // scheme://host[:port], no slash at the end
 	http      *http.Client
@@ -164,6 +166,11 @@ func withoutUserinfo(s string) string {
 	return s
 }
 
+// maxIdle is how many idle connections are kept: as many as a loop may carry
+// actions out at a time. net/http's two would close and open one for nearly
+// each request, where HTTP/2 is not spoken.
+const maxIdle = 100
+
 // defaultTransport keeps idle connections for a short time only: a write on a
 // connection that the other side is just closing has an unknown outcome.
 func defaultTransport() http.RoundTripper {
@@ -173,6 +180,7 @@ func defaultTransport() http.RoundTripper {
 	}
 	t = t.Clone()
 	t.IdleConnTimeout = 20 * time.Second
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = maxIdle, maxIdle
 	return t
 }
 

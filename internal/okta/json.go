@@ -28,9 +28,66 @@ func decodeValue(data []byte) (any, error) {
 	if loneSurrogate(data) {
 		return nil, errors.New("the JSON holds half a surrogate pair, which cannot be sent back as it came")
 	}
+	if v, ok := decodePlain(data); ok {
+		return v, nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	return readValue(dec, 0)
+}
+
+// decodePlain reads a JSON value that holds no member twice and is not deep,
+// several times faster than token by token. A map takes the last of several
+// members in silence, but it then has fewer than there are colons.
+func decodePlain(data []byte) (v any, ok bool) {
+	colons, deepest := shape(data)
+	if deepest > maxDepth {
+		return nil, false
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	err := dec.Decode(&v)
+	return v, err == nil && membersIn(v) == colons
+}
+
+// shape counts the colons outside strings of a valid JSON text, one for each
+// member, and its levels of nesting.
+func shape(data []byte) (colons, deepest int) {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			for i++; data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case ':':
+			colons++
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	return colons, deepest
+}
+
+// membersIn counts the members of all objects in a decoded value.
+func membersIn(v any) (n int) {
+	switch v := v.(type) {
+	case map[string]any:
+		n = len(v)
+		for _, e := range v {
+			n += membersIn(e)
+		}
+	case []any:
+		for _, e := range v {
+			n += membersIn(e)
+		}
+	}
+	return n
 }
 
 // readValue reads the next value of a text known to be one JSON value.

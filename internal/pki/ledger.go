@@ -20,7 +20,9 @@ const maxLedgerLine = 1 << 20
 
 // Ledger is the CA's book: one line of JSON for every certificate issued,
 // durable before the certificate is used. After a crash it answers whether a
-// step of a run had issued already. Several processes may share the file.
+// step of a run had issued already. It is safe for concurrent use, and several
+// processes may share the file: entries are written one after the other, each
+// whole, and who reads waits for who writes.
 type Ledger struct{ path string }
 
 // Entry is one certificate in the [Ledger].
@@ -84,12 +86,22 @@ func (l *Ledger) Append(e Entry) error {
 		err = appendLine(file, end, append(line, '\n'))
 	}
 	if err == nil && end == 0 {
-		err = syncFolder(filepath.Dir(l.path))
+		err = syncParents(l.path)
 	}
 	if err != nil {
 		return l.failed("written", err)
 	}
 	return nil
+}
+
+// syncParents makes the name of a new file durable, and that of its folder:
+// another may just have made that and not be done with it.
+func syncParents(path string) error {
+	dir := filepath.Dir(path)
+	if err := syncFolder(dir); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(dir))
 }
 
 // appendable is what appendLine needs of a file; tests watch the order.

@@ -22,14 +22,15 @@ import (
 // ca is the CA of a rehearsal: it checks the real issuer, and signs under its
 // names with a key that nobody keeps. Nothing enters the ledger.
 type ca struct {
-	now func() time.Time
+	now     func() time.Time
+	issuers steps.Issuers
 }
 
 // Issuer reads and checks the issuer. Without the passphrase of its key the
 // certificate alone is checked.
 func (c *ca) Issuer(ctx context.Context, paths steps.CAFiles) (*pki.Issuer, error) {
 	missing := runner.Missing(ctx)
-	issuer, err := steps.LoadCA(paths)
+	issuer, err := c.issuers.Load(paths)
 	if errors.Is(err, pki.ErrPassphraseNeeded) && len(missing) > 0 {
 		runner.NotChecked(ctx, "the CA's key: %s is not at hand", strings.Join(missing, ", "))
 		issuer, err = steps.LoadCACertificate(paths)
@@ -67,6 +68,10 @@ type files struct {
 func (f *files) Read(path string) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.read(path)
+}
+
+func (f *files) read(path string) ([]byte, error) {
 	if data, ok := f.made[filepath.Clean(path)]; ok {
 		return data, nil
 	}
@@ -76,7 +81,9 @@ func (f *files) Read(path string) ([]byte, error) {
 // Create keeps a file in memory, if it could be made on disk: its nearest
 // folder that exists must be one.
 func (f *files) Create(path string, data []byte) error {
-	if _, err := f.Read(path); err == nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.read(path); err == nil {
 		return fs.ErrExist
 	}
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
@@ -91,8 +98,6 @@ func (f *files) Create(path string, data []byte) error {
 			return err
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.made == nil {
 		f.made = map[string][]byte{}
 	}

@@ -11,7 +11,6 @@ package rehearse
 
 import (
 	"context"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,7 +37,8 @@ type Options struct {
 	Now time.Time
 }
 
-// Org is a rehearsed org.
+// Org is a rehearsed org. It is safe for concurrent use, though rehearsals are
+// sequential: requests for parts that are not copied yet wait for each other.
 type Org struct {
 	now    time.Time
 	kids   []string
@@ -109,25 +109,6 @@ func ids() func(kind string) string {
 		count[kind]++
 		return fmt.Sprintf("rehearsed-%s-%04d", kind, count[kind])
 	}
-}
-
-// keys hands each key and CSR a key pair of its own: the sandbox's embedded
-// ones while they last, new ones after. A certificate for one CSR must not
-// pass for another's.
-type keys struct {
-	mu   sync.Mutex
-	used int
-	pool sandbox.Pool
-}
-
-func (k *keys) Key() (*rsa.PrivateKey, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.used++
-	if k.used > sandbox.PoolSize {
-		return sandbox.RealKeys{}.Key()
-	}
-	return k.pool.Key()
 }
 
 // answerOf turns the live org's refusal into the answer that it was.

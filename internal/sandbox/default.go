@@ -175,21 +175,22 @@ func (o *Org) AddApps(n int) error {
 	if err != nil {
 		return err
 	}
+	object := like.object.Without("/_links")
 	for added, number := 0, 1; added < n; number++ {
 		id := okta.Owner{Kind: okta.App, ID: fmt.Sprintf("0oaFleet%05dXs0h7", number)}
 		if o.Has(id) {
 			continue
 		}
-		w := owner{csrs: []okta.Object{}, object: like.object}
+		w := owner{csrs: []okta.Object{}, object: maps.Clone(object)}
 		for place, doc := range like.keys {
 			key := maps.Clone(doc)
 			key["kid"] = derived("%s key %d", id, place)
 			if kidOf(doc) == like.active(okta.App) {
-				w.object = w.object.With(okta.SigningPointer(okta.App), key["kid"])
+				w.object = object.With(okta.SigningPointer(okta.App), key["kid"]) // a copy, to be changed below
 			}
 			w.keys = append(w.keys, key)
 		}
-		w.object = w.object.With("/id", id.ID).With("/label", fmt.Sprintf("Fleet app %d", number)).Without("/_links")
+		w.object["id"], w.object["label"] = id.ID, fmt.Sprintf("Fleet app %d", number)
 		if err := o.update(id, func(to *owner) error { *to = w; return nil }); err != nil {
 			return err
 		}

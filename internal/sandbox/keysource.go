@@ -36,7 +36,8 @@ const PoolSize = 6
 // also be accepted for another with the same pair: use [RealKeys] where that
 // matters. The pairs are public, like all of this repository.
 //
-// The zero value is ready for use; a Pool must not be copied.
+// The zero value is ready for use, and safe for concurrent use; a Pool must not
+// be copied.
 type Pool struct {
 	mu    sync.Mutex
 	next  int

@@ -35,6 +35,28 @@ type owner struct {
 	keys     []okta.Object     // JWKs in the order of their making
 	csrs     []okta.Object     // pending CSRs in the order of their making
 	metadata map[string]string // SAML metadata copied from a live org, by kid
+	*derivations
+}
+
+// derivations are what follows from an owner's content, found when it is first
+// needed and then kept: an org of a thousand apps is written after each change
+// of one of them.
+type derivations struct {
+	writing  sync.Once
+	text     []byte // the owner in an org's file
+	textErr  error
+	printing sync.Once
+	prints   []string // the thumbprints of its keys and CSRs
+}
+
+// hasPair tells whether a key or CSR of the owner has that public key.
+func (w *owner) hasPair(print string) bool {
+	w.printing.Do(func() {
+		for _, doc := range slices.Concat(w.keys, w.csrs) {
+			w.prints = append(w.prints, docThumbprint(doc))
+		}
+	})
+	return slices.Contains(w.prints, print)
 }
 
 // NewOrg is an org without any owner, to copy parts of another into.
@@ -62,6 +84,7 @@ func (o *Org) update(id okta.Owner, change func(*owner) error) error {
 	if err := change(&w); err != nil {
 		return err
 	}
+	w.derivations = new(derivations)
 	o.owners[id] = &w
 	o.version++
 	return nil
@@ -103,10 +126,8 @@ func (o *Org) forget(print string) {
 		return
 	}
 	for _, w := range o.owners {
-		for _, doc := range slices.Concat(w.keys, w.csrs) {
-			if docThumbprint(doc) == print {
-				return
-			}
+		if w.hasPair(print) {
+			return
 		}
 	}
 	delete(o.pairs, print)
@@ -222,14 +243,15 @@ func documents(raw json.RawMessage, name string) ([]okta.Object, error) {
 }
 
 // Default is the value that a playbook's input gets, by its name, when nobody
-// gave one: ids of the default org for "app", "target" and "idp". It is false
-// for other names and for owners that the org does not have.
+// gave one: ids of the default org for "app", "target" and "idp", and a list of
+// the two apps, as JSON, for "apps". It is false for other names and for owners
+// that the org does not have.
 func (o *Org) Default(input string) (string, bool) {
-	id, ok := map[string]okta.Owner{
-		"app":    {Kind: okta.App, ID: defaultApp},
-		"target": {Kind: okta.App, ID: defaultTarget},
-		"idp":    {Kind: okta.IdP, ID: defaultIdP},
-	}[input]
+	app, target := okta.Owner{Kind: okta.App, ID: defaultApp}, okta.Owner{Kind: okta.App, ID: defaultTarget}
+	if input == "apps" {
+		return fmt.Sprintf("[%q, %q]", app.ID, target.ID), o.Has(app) && o.Has(target)
+	}
+	id, ok := map[string]okta.Owner{"app": app, "target": target, "idp": {Kind: okta.IdP, ID: defaultIdP}}[input]
 	if !ok || !o.Has(id) {
 		return "", false
 	}

@@ -1,10 +1,12 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"example.com/rekey/internal/okta"
 )
@@ -14,13 +16,6 @@ const orgFormat = "rekey-sandbox-org/1"
 
 // maxOrgBytes bounds what ReadOrg takes: some 20,000 apps.
 const maxOrgBytes = 256 << 20
-
-type orgFile struct {
-	Format      string            `json:"format"`
-	Apps        []ownerFile       `json:"apps"`
-	IdPs        []ownerFile       `json:"idps"`
-	PrivateKeys map[string]string `json:"private_keys"`
-}
 
 type ownerFile struct {
 	ID       string            `json:"id"`
@@ -34,31 +29,63 @@ type ownerFile struct {
 // /_sandbox/org answers. Equal orgs yield equal bytes: owners are sorted by
 // id, members by name, keys and CSRs stand in the order of their making. It
 // holds the private keys of the pairs that the sandbox made.
+//
+// What an owner looks like in the file is found once for each state of it, so
+// that writing an org again costs little more than copying it.
 func (o *Org) Write(w io.Writer) error {
 	snapshot := o.Clone()
-	f := orgFile{Format: orgFormat, PrivateKeys: snapshot.pairs, Apps: []ownerFile{}, IdPs: []ownerFile{}}
-	for _, id := range snapshot.Owners() {
-		own, _ := snapshot.get(id)
-		e := ownerFile{ID: id.ID, Object: own.object, Keys: own.keys, CSRs: own.csrs, Metadata: own.metadata}
-		if e.Keys == nil {
-			e.Keys = []okta.Object{}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\n \"format\": %q,\n", orgFormat)
+	for _, list := range []struct {
+		name string
+		kind okta.Kind
+	}{{"apps", okta.App}, {"idps", okta.IdP}} {
+		fmt.Fprintf(&b, " %q: [", list.name)
+		ids := snapshot.ids(list.kind)
+		for i, id := range ids {
+			own, _ := snapshot.get(id)
+			text, err := own.inFile(id.ID)
+			if err != nil {
+				return fmt.Errorf("the sandbox org cannot be written: %s: %w", id, err)
+			}
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString("\n  ")
+			b.Write(text)
 		}
-		if e.CSRs == nil {
-			e.CSRs = []okta.Object{}
+		if len(ids) > 0 {
+			b.WriteString("\n ")
 		}
-		if id.Kind == okta.App {
-			f.Apps = append(f.Apps, e)
-		} else {
-			f.IdPs = append(f.IdPs, e)
-		}
+		b.WriteString("],\n")
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(f); err != nil {
+	pairs, err := indented(snapshot.pairs, " ")
+	if err != nil {
 		return fmt.Errorf("the sandbox org cannot be written: %w", err)
 	}
-	return nil
+	b.WriteString(" \"private_keys\": ")
+	b.Write(pairs)
+	b.WriteString("\n}\n")
+	_, err = b.WriteTo(w)
+	return err
+}
+
+// inFile is the owner as it stands in an org's file.
+func (w *owner) inFile(id string) ([]byte, error) {
+	w.writing.Do(func() {
+		w.text, w.textErr = indented(ownerFile{ID: id, Object: w.object, Keys: list(w.keys), CSRs: list(w.csrs), Metadata: w.metadata}, "  ")
+	})
+	return w.text, w.textErr
+}
+
+// indented is v as JSON whose lines but the first begin with prefix.
+func indented(v any, prefix string) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, " ")
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // ReadOrg reads what [Org.Write] wrote. What is damaged, unknown or does not
@@ -79,6 +106,13 @@ func ReadOrg(r io.Reader) (*Org, error) {
 }
 
 func decodeOrg(data []byte) (*Org, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("the JSON is no UTF-8")
+	}
+	if !json.Valid(data) { // below, a text that breaks off would be read half way
+		var v any
+		return nil, fmt.Errorf("this is no JSON: %w", json.Unmarshal(data, &v))
+	}
 	top, err := members(data, "format", "apps", "idps", "private_keys")
 	if err != nil {
 		return nil, err
@@ -102,8 +136,8 @@ func decodeOrg(data []byte) (*Org, error) {
 			}
 		}
 	}
-	if err := json.Unmarshal(top["private_keys"], &o.pairs); err != nil || o.pairs == nil {
-		return nil, errors.New("private_keys is no object of texts")
+	if o.pairs, err = texts(top["private_keys"]); err != nil {
+		return nil, fmt.Errorf("private_keys is no object of texts: %w", err)
 	}
 	return o, o.checkPairs()
 }
@@ -136,8 +170,10 @@ func (o *Org) decodeOwner(kind okta.Kind, data []byte) error {
 		}
 	}
 	var metadata map[string]string
-	if raw, ok := m["metadata"]; ok && (json.Unmarshal(raw, &metadata) != nil || len(metadata) == 0) {
-		return errors.New("its metadata is no object of texts")
+	if raw, ok := m["metadata"]; ok {
+		if metadata, err = texts(raw); err != nil || len(metadata) == 0 {
+			return errors.New("its metadata is no object of texts")
+		}
 	}
 	for kid, xml := range metadata {
 		if err := o.PutMetadata(owner, kid, []byte(xml)); err != nil {
@@ -162,15 +198,45 @@ func (o *Org) checkPairs() error {
 	return nil
 }
 
-// members takes a JSON object apart: it must have each name, those with a "?"
-// may be absent, and no other.
-func members(data []byte, names ...string) (map[string]json.RawMessage, error) {
-	if _, err := okta.DecodeObject(data); err != nil { // refuses what a map would hide, such as a name twice
+// texts reads a JSON object of texts.
+func texts(data []byte) (map[string]string, error) {
+	object, err := okta.DecodeObject(data)
+	if err != nil {
 		return nil, err
 	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, err
+	m := make(map[string]string, len(object))
+	for name, v := range object {
+		text, ok := v.(string)
+		if !ok {
+			return nil, fmt.Errorf("%q is none", clip(name))
+		}
+		m[name] = text
+	}
+	return m, nil
+}
+
+// members takes a JSON object apart: it must have each name once, those with a
+// "?" may be absent, and no other. What the members hold is not looked at.
+func members(data []byte, names ...string) (map[string]json.RawMessage, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.New("it is no JSON object")
+	}
+	m := map[string]json.RawMessage{}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		name, _ := t.(string)
+		if _, twice := m[name]; twice {
+			return nil, fmt.Errorf("it has the member %q twice", clip(name))
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		m[name] = value
 	}
 	left := len(m)
 	for _, name := range names {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"reflect"
 	"time"
 
 	"example.com/rekey/internal/okta"
@@ -110,9 +111,14 @@ func checkKid(kind okta.Kind, w *owner, body okta.Object) error {
 func (s *Server) merge(kind okta.Kind, before, body okta.Object) okta.Object {
 	after := body
 	for _, pointer := range readOnly(kind) {
+		was, had := before.At(pointer)
+		is, has := after.At(pointer)
+		if had == has && reflect.DeepEqual(was, is) {
+			continue // each of the following copies the whole
+		}
 		after = after.Without(pointer)
-		if v, ok := before.At(pointer); ok && parentIn(after, pointer) {
-			after = after.With(pointer, v)
+		if had && parentIn(after, pointer) {
+			after = after.With(pointer, was)
 		}
 	}
 	now := s.opt.Now()

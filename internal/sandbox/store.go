@@ -16,13 +16,30 @@ import (
 // to the name), reads the org anew if another process has changed it, and
 // after a change replaces the file before its answer leaves. A crash leaves
 // the old file or the new one, never a part.
+//
+// It is safe for concurrent use. Requests that wait while a file is being
+// replaced are then carried out one after the other and share the next
+// replacement: the disk is asked once for all of them, and no answer leaves
+// before what it says is there.
 type Store struct {
 	path   string
 	server *Server
 	lock   fileLock
 
+	queue   sync.Mutex
+	waiting []*work // what nobody has taken up yet
+
 	mu     sync.Mutex  // of everything below, and of the lock
 	loaded os.FileInfo // the file that the org in memory came from or went to
+}
+
+// work is what a request does with the org. All but do belongs to the
+// goroutine that has [Store].mu.
+type work struct {
+	do       func()
+	done     bool
+	panicked any // what do ended with instead of returning
+	err      error
 }
 
 // Open opens the org in the file path; if there is none, it makes the default
@@ -38,7 +55,7 @@ func Open(path string, opt Options) (*Store, error) {
 	}
 	s := &Store{path: path, lock: lock, server: New(NewOrg(), opt)}
 	s.server.around = s.transact
-	if err := s.locked(func() error { return s.loadOrSeed(opt) }); err != nil {
+	if err := s.whileLocked(func() error { return s.loadOrSeed(opt) }); err != nil {
 		lock.close()
 		return nil, err
 	}
@@ -63,15 +80,43 @@ func (s *Store) Close() error {
 }
 
 // transact calls do with the file locked and the org up to date, and saves
-// what do has changed.
+// what do has changed. Whoever has the lock does the work of all who wait.
 func (s *Store) transact(do func()) error {
-	return s.locked(func() error {
+	own := &work{do: do}
+	s.queue.Lock()
+	s.waiting = append(s.waiting, own)
+	s.queue.Unlock()
+	s.mu.Lock()
+	if !own.done {
+		s.queue.Lock()
+		all := s.waiting
+		s.waiting = nil
+		s.queue.Unlock()
+		s.carryOut(all)
+	}
+	s.mu.Unlock()
+	if own.panicked != nil {
+		panic(own.panicked)
+	}
+	return own.err
+}
+
+// carryOut does the works in turn and saves the org if they changed it. If it
+// cannot be saved, all that happened from the first change on did not.
+func (s *Store) carryOut(all []*work) {
+	ended := 0 // works whose end is known
+	err := s.whileLocked(func() error {
 		if err := s.load(); err != nil {
 			return err
 		}
 		before := s.server.org.currentVersion()
-		do()
-		if s.server.org.currentVersion() == before {
+		for i, w := range all {
+			w.run()
+			if s.server.org.currentVersion() == before {
+				ended = i + 1
+			}
+		}
+		if ended == len(all) {
 			return nil
 		}
 		if err := s.save(); err != nil {
@@ -80,11 +125,21 @@ func (s *Store) transact(do func()) error {
 		}
 		return nil
 	})
+	for i, w := range all {
+		if w.done = true; i >= ended {
+			w.err = err
+		}
+	}
 }
 
-func (s *Store) locked(do func() error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// run calls do; a panic is for the goroutine that asked.
+func (w *work) run() {
+	defer func() { w.panicked = recover() }()
+	w.do()
+}
+
+// whileLocked calls do with the file locked against other processes.
+func (s *Store) whileLocked(do func() error) error {
 	if err := s.lock.lock(); err != nil {
 		return fmt.Errorf("the sandbox org %s cannot be locked: %w", s.path, err)
 	}

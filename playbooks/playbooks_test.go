@@ -22,9 +22,11 @@ var published = map[string]string{
 	"activate-idp-key 1.0.0": "574109ab7a05d4f4f6630e880fdd90beeb78637bd2338dae8a5ba38f364a598a",
 	"rotate-app-csr 1.0.0":   "70ced003d34f106ab9cbadb697a1a78b153373ab5605728d3dfa19371a4ba2bc",
 	"rotate-app-key 1.0.0":   "307bad8db25e83903f955f6f9e8c28df908962baa2003d217b30591b98e84bbe",
+	"rotate-fleet-key 1.0.0": "b7543b8f82721c583edfb435131d5b788019655f0c1338a7fbc3c143b25ddf56",
 	"rotate-idp-csr 1.0.0":   "2aaa157b96845fa38f12e478285d92b2f3de92bacd244ca25e6e1ab9dc77bfeb",
 	"rotate-idp-key 1.0.0":   "14379316f5d7d9f26c2bd4fada1f2411556baf7acc650db6e6d679ad541b8d82",
 	"share-app-key 1.0.0":    "4700e7515a2c9718eb1109442d9f1eddc587ec970429d1d324b3b5fe88d58bd2",
+	"share-app-key 1.0.1":    "248ff6548cb06bcc2a33c5d616963e7312aaa3b1e1419fc13238554674c654af",
 }
 
 func TestContentNeverChangesWithoutANewVersion(t *testing.T) {

@@ -19,12 +19,15 @@ func (p *parser) blockScalar(k int) int {
 		value, tokens = p.tokens[k+1].Value, 2
 		p.tokens[k+1].Position.Offset = min(p.i, len(p.source.runes))
 		if p.tokens[k+1].Type != token.StringType {
-			p.lost()
+			value = "\x00" // no text has that
 		}
 	}
 	p.scalars[tk] = n
 	if !p.over && len(p.faults) == faults {
 		p.agree(n, value, tk.Position.Offset)
+		if len(p.faults) > faults { // the lexer may have ended the text elsewhere
+			p.over, p.i = true, len(p.source.runes)
+		}
 	}
 	return tokens
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/rekey/runner/binding"
 )
@@ -13,38 +14,55 @@ import (
 // every type fits, every expression is compiled.
 type Program struct {
 	Playbook *Playbook
-	Steps    []*Step
-	Warnings Faults // named warnings; they do not keep a program from running
+	Steps    []*Step // of the playbook; those inside a block or a loop are in its Steps
+	Warnings Faults  // named warnings; they do not keep a program from running
 
 	vars    []namedValue
 	outputs []namedValue
-	index   map[string]int
+	all     []*Step // in the order in which they are written, blocks before what is in them
+	index   map[string]*Step
 }
 
-// Step is one checked step.
+// Step is one checked step: one with a type, a block, or a loop. What a loop
+// repeats are its Steps; of a step type that is one, of the same id.
 type Step struct {
-	ID   string
-	Name string // what the author calls it; may be empty
-	Type *Type
-	Pos  Position
+	ID      string
+	Name    string // what the author calls it; may be empty
+	Type    *Type  // nil for a block and for a loop over one
+	Steps   []*Step
+	Loop    *Loop
+	Retry   *Retry        // nil: tried once
+	Timeout time.Duration // of one try; 0: none
+	Keep    bool          // a rollback leaves it, or what it is in, as it is
+	Pos     Position
 
-	index   int
+	decl    *StepDecl
+	parent  *Step  // the block or the loop that it is in; nil: none
+	index   int    // in the program's steps, as they are written
+	last    int    // of the last step in it
 	cond    *value // nil: always
 	inputs  []namedValue
-	asserts []assertion
+	asserts []assertion // checked after it; of a loop over a block after each item
 }
+
+// Leaf reports whether the step is carried out itself, and not what is in it.
+func (s *Step) Leaf() bool { return s.Steps == nil }
 
 type assertion struct {
 	source string // as written, for the message
 	*value
 }
 
-// Step returns the step with that id, or nil.
-func (p *Program) Step(id string) *Step {
-	if i, ok := p.index[id]; ok {
-		return p.Steps[i]
+// Step returns the step with that id, or with that name in a run, such as
+// "fleet[0oa1].activate"; nil if there is none. Of a loop over a step type it
+// returns the loop for the id, and what is repeated for a name with a key.
+func (p *Program) Step(name string) *Step {
+	id, item := lastID(name)
+	s := p.index[id]
+	if s != nil && item && s.Loop != nil && s.Type != nil {
+		return s.Steps[0]
 	}
-	return nil
+	return s
 }
 
 // maxVars bounds the vars of a playbook: each may use those before it, and
@@ -54,7 +72,7 @@ const maxVars = 256
 // Check checks a playbook against a catalogue and returns the program, or all
 // faults at once, sorted by their place. It needs no org and changes nothing.
 func Check(p *Playbook, c *Catalogue) (*Program, Faults) {
-	k := &checker{playbook: p, catalogue: c, program: &Program{Playbook: p, index: map[string]int{}}}
+	k := &checker{playbook: p, catalogue: c, program: &Program{Playbook: p, index: map[string]*Step{}}}
 	k.root = &binding.Type{Kind: binding.Object, Fields: map[string]*binding.Type{
 		"inputs": inputTypes(p.Inputs),
 		"vars":   {Kind: binding.Object, Fields: map[string]*binding.Type{}},
@@ -68,12 +86,12 @@ func Check(p *Playbook, c *Catalogue) (*Program, Faults) {
 	k.vars()
 	k.steps()
 	k.outputs()
-	k.faults.Sort()
-	if len(k.faults) > maxFaults {
-		last := k.faults[maxFaults-1]
-		k.faults = k.faults[:maxFaults]
-		k.faults.Add(last.Position, "more faults follow, which are not shown", "correct these first")
+	k.program.outerRefs()
+	if k.faults.Err() == nil && !p.faulty {
+		k.warn()
 	}
+	k.faults.Sort()
+	k.faults.cap()
 	faults := k.faults.InFile(p.File)
 	if faults.Err() != nil {
 		return nil, faults
@@ -89,6 +107,7 @@ type checker struct {
 	program   *Program
 	root      *binding.Type
 	scope     *binding.Scope
+	scopes    int // how many were made for the assertions of looped steps
 	faults    Faults
 }
 
@@ -112,7 +131,7 @@ func (k *checker) vars() {
 	declared := k.playbook.Vars
 	if len(declared) > maxVars {
 		k.faults.Add(declared[maxVars].Key.Pos, fmt.Sprintf("a playbook has at most %d vars", maxVars), "move values into the steps that use them")
-		declared = declared[:maxVars]
+		declared = nil // the cost of the rest is that of all names, again and again
 	}
 	later := map[string]bool{}
 	for _, e := range declared {
@@ -160,82 +179,6 @@ func (k *checker) rescope() bool {
 	return true
 }
 
-// declare finds each step's type and says what it yields.
-func (k *checker) declare() {
-	steps := k.root.Fields["steps"].Fields
-	for i, d := range k.playbook.Steps {
-		s := &Step{ID: d.ID, Name: d.Name, Pos: d.Pos, Type: k.catalogue.Type(d.Type), index: i}
-		k.program.Steps = append(k.program.Steps, s)
-		if _, taken := k.program.index[d.ID]; !taken {
-			k.program.index[d.ID] = i
-		}
-		switch {
-		case s.Type == nil:
-			k.unknownType(d)
-			steps[d.ID] = &binding.Type{}
-		case d.If != nil:
-			steps[d.ID] = labelled(s.Type.outType, binding.Absent)
-		default:
-			steps[d.ID] = s.Type.outType
-		}
-	}
-}
-
-func (k *checker) unknownType(d *StepDecl) {
-	if d.Type == "" {
-		return // reported when the playbook was read
-	}
-	names := k.catalogue.Names()
-	cure := "`rekey steps` lists the step types"
-	if near := binding.Suggest(d.Type, names); len(near) > 0 {
-		cure = "did you mean " + strings.Join(near, " or ") + "? " + cure
-	}
-	k.faults.Add(d.TypePos, fmt.Sprintf("there is no step type %q", d.Type), cure)
-}
-
-func (k *checker) steps() {
-	if !k.rescope() {
-		return
-	}
-	for i, d := range k.playbook.Steps {
-		s := k.program.Steps[i]
-		before := &compiler{scope: k.scope, view: k.view(i - 1), faults: &k.faults}
-		after := &compiler{scope: k.scope, view: k.view(i), faults: &k.faults}
-		after.view.Present = func(path []string) bool { // an assertion is evaluated only if its step ran
-			return len(path) == 2 && path[0] == "steps" && path[1] == s.ID
-		}
-		if d.If != nil {
-			s.cond = before.condition(d.If, "if")
-		}
-		if s.Type != nil {
-			s.inputs = before.inputs(d, s.Type)
-		}
-		for _, n := range d.Assert {
-			a := assertion{value: after.condition(n, "assert")}
-			a.source = fmt.Sprint(n.Value)
-			s.asserts = append(s.asserts, a)
-		}
-	}
-}
-
-// view hides the steps after the last one.
-func (k *checker) view(last int) binding.View {
-	return binding.View{Hidden: func(path []string) (string, string) {
-		if path[0] != "steps" || len(path) < 2 {
-			return "", ""
-		}
-		at, ok := k.program.index[path[1]]
-		switch {
-		case !ok || at <= last:
-			return "", ""
-		case at == last+1:
-			return fmt.Sprintf("steps.%s is this step itself", path[1]), "its outputs can be used by the steps after it, and by its assert"
-		}
-		pos := k.program.Steps[at].Pos
-		return fmt.Sprintf("steps.%s comes later (line %d)", path[1], pos.Line), "a step sees the outputs of the steps before it; move one of them"
-	}}
-}
-
 // inputs compiles a step's mapping against its type.
 func (c *compiler) inputs(d *StepDecl, t *Type) []namedValue {
 	n := d.With
@@ -243,7 +186,7 @@ func (c *compiler) inputs(d *StepDecl, t *Type) []namedValue {
 		n = &Node{Kind: Map, Pos: d.TypePos}
 	}
 	if n.Kind != Map {
-		c.faults.Add(n.Pos, fmt.Sprintf("the inputs of %s are a mapping, this is %s", t.Name, n.Kind), "write them as key: value, of "+strings.Join(fieldNames(t.in), ", "))
+		c.faults.Add(n.Pos, fmt.Sprintf("the inputs of %s are a mapping, this is %s", t.Name, n.Kind), "write them as key: value, of "+listed(fieldNames(t.in)))
 		return nil
 	}
 	var given []namedValue
@@ -295,7 +238,7 @@ func (c *compiler) condition(n *Node, what string) *value {
 	case v.typ.Any(binding.Secret):
 		c.faults.Add(n.Pos, what+" would show a secret: what a run does tells its value", "decide by an input that is not secret")
 	case v.typ.Label&binding.Absent != 0:
-		c.faults.Add(n.Pos, what+" may be absent", "give what stands in for it: … ?? false")
+		c.faults.Add(n.Pos, what+" may have no value: something that it uses may be absent", "give what stands in for it: … ?? false")
 	case v.typ.Kind != binding.Bool:
 		cure := "compare it with something; nothing is converted by itself"
 		if n.Kind == String && v.expr == nil {
@@ -312,7 +255,7 @@ func (k *checker) outputs() {
 	if k.scope == nil {
 		return
 	}
-	c := &compiler{scope: k.scope, view: k.view(len(k.program.Steps)), faults: &k.faults}
+	c := &compiler{scope: k.scope, view: k.view(place{}), faults: &k.faults}
 	for _, e := range k.playbook.Outputs {
 		v := c.value(e.Value, nil)
 		if v.typ.Any(binding.Secret) {

@@ -9,7 +9,9 @@ import (
 	"example.com/rekey/runner/binding"
 )
 
-var inputKeys = []string{"type", "description", "default", "min", "max", "enum", "pattern", "secret"}
+// maxMatching bounds what it takes to hold the defaults against their patterns:
+// the sizes of patterns times the lengths of texts.
+const maxMatching = 10_000_000
 
 // inputTypeNames are the types that are one word.
 var inputTypeNames = []string{"string", "int", "bool", "duration", "object"}
@@ -23,7 +25,7 @@ func (r *reader) input(e Entry) *Input {
 		r.faults.Add(n.Pos, "an input is a mapping, this is "+n.Kind.String(), "write its type: {type: string}")
 		return in
 	}
-	r.known(n, inputKeys)
+	r.known(n, inputDocs.names())
 	in.Description = r.text(n.Get("description"), "description")
 	if s := n.Get("secret"); s != nil {
 		if in.Secret, _ = s.Value.(bool); s.Kind != Bool {
@@ -132,14 +134,24 @@ func (r *reader) pattern(in *Input, n *Node) {
 		r.faults.Add(n.Pos, "pattern does not apply to "+in.Type.String(), "leave it out: strings have one")
 		return
 	}
-	// Compiled by itself first: wrapping would make a(b)|c out of nonsense
+	if len(text) > binding.MaxPattern {
+		r.faults.Add(n.Pos, "pattern is too large", "shorten it")
+		return
+	}
+	// Parsed by itself first: wrapping would make a(b)|c out of nonsense
 	// such as a)|(b.
-	if _, err := regexp.Compile(text); err != nil {
+	size, err := binding.PatternSize(text)
+	r.patterns += size
+	switch {
+	case err != nil:
 		problem := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 		r.faults.Add(n.Pos, "pattern is no regular expression: "+problem, "write RE2 syntax, without lookaround and back-references; in YAML, single quotes keep backslashes")
 		return
+	case size > binding.MaxPattern || r.patterns > binding.MaxPatterns:
+		r.faults.Add(n.Pos, "pattern is too large, by itself or with those before it", "repeat less: {1000} stands for a thousand copies")
+		return
 	}
-	in.pattern = text
+	in.pattern, in.patternSize = text, size
 	in.Pattern = regexp.MustCompile(`\A(?:` + text + `)\z`)
 }
 
@@ -162,12 +174,31 @@ func (r *reader) defaultValue(in *Input, n *Node) {
 		r.faults.Add(n.Pos, "a default is not expanded, and this one holds $<", "write a literal, and compute from it under vars")
 		return
 	}
+	if text, ok := n.Value.(string); ok && in.Pattern != nil {
+		if r.matching += in.patternSize * len(text); r.matching > maxMatching {
+			r.faults.Add(n.Pos, "the default is too long to be held against its pattern", "shorten it, or leave the pattern out")
+			return
+		}
+	}
 	value, err := in.check(n.Any())
 	if err != nil {
-		r.faults.Add(n.Pos, "the default does not fit: "+err.Message, err.Cure)
+		r.faults.Add(in.misfitting(n, in.Type).Pos, "the default does not fit: "+err.Message, err.Cure)
 		return
 	}
 	in.Default, in.HasDefault = value, true
+}
+
+// misfitting is the first item in n that is not of the type, or n itself.
+func (in *Input) misfitting(n *Node, t *binding.Type) *Node {
+	if n.Kind != List || t.Kind != binding.List {
+		return n
+	}
+	for _, item := range n.Items {
+		if _, err := in.convert(item.Any(), t.Elem, 0); err != nil {
+			return in.misfitting(item, t.Elem)
+		}
+	}
+	return n
 }
 
 func mentionsExpression(n *Node) bool {

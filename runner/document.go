@@ -193,7 +193,7 @@ func newSource(data []byte) (*source, Faults) {
 // maxSigns bounds the tokens, each of which takes some 300 bytes.
 const (
 	maxAngles = 100
-	maxSigns  = 400_000     // runes that may be tokens of their own
+	maxSigns  = 250_000     // runes that may be tokens of their own
 	maxTabs   = 100_000_000 // tabs times runes of their lines
 	maxBlanks = 8 << 20     // blank lines in a row times runes of the document
 )
@@ -230,7 +230,7 @@ func (s *source) slow() (faults Faults) {
 		case angles > maxAngles:
 			faults.Add(s.position(at), "more than 100 signs < in a row", "shorten the text")
 		case signs > maxSigns:
-			faults.Add(s.position(at), "a document with more than 400,000 signs", "split it into several playbooks, or give data as inputs")
+			faults.Add(s.position(at), "a document with more than 250,000 signs", "split it into several playbooks, or give data as inputs")
 		case tabCost+tabs*(at-start) > maxTabs:
 			faults.Add(s.position(at), "a long line with many tabs", "break the line, or write spaces")
 		case blanks*len(s.runes) > maxBlanks:

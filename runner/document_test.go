@@ -127,6 +127,7 @@ func TestPositionsOfRunes(t *testing.T) {
 		"double":             `a: "\t\u00e9\"\x41 §"`,
 		"double, pair":       `a: "\ud83d\ude00§"`,
 		"double, lines":      "a: \"one \\\n   \\ two\n\n  \\n§\"\n",
+		"double, tab, lines": "a: \"\tt\n   x §\"\nb: 1\n",
 		"literal":            "a: |\n  öne\n    two §\n",
 		"literal, indented":  "a:\n  b: |2-\n      x\n    é§\n",
 		"literal, blank":     "a: |\n\n\n  x\n\n  §\n",
@@ -251,6 +252,8 @@ func TestRefusedDocuments(t *testing.T) {
 		{"a:\n- # c\nb: 1\n", "2:1: an entry that readers of YAML understand in different ways"},
 		{"a: one\n  - two\n   three\n", "1:4: a text of several lines that readers of YAML understand"},
 		{"a: 1\n\t\nb: 2\n", "2:1: a tab in the indentation"},
+		{"a: |-\n\n  \tt\n\n  \ty\n  x\n# end\n", "3:3: a tab in a text"},
+		{"a: >\n  \tt\n  x\n  \tt\nb: 1\n", "2:3: a tab in a text"},
 		{"a<<: 1\n", "1:1: text that readers of YAML understand in different ways"},
 		// What goccy's lexer and parser take and YAML 1.2 does not.
 		{"a:\nb\n", "2:1: a line that is no 'key: value'"},

@@ -3,110 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"slices"
-
-	"github.com/hashicorp/go-multierror"
 )
-
-// Machine is a run as the fold over its events. It does no I/O, reads no
-// clock and depends on no map's order: the same events yield the same
-// machine, and the same machine the same next command.
-//
-// Apply evaluates nothing. Next evaluates conditions, inputs, assertions and
-// outputs, but only to offer the result as an event to record; it is used
-// once that event is applied. So a run that is picked up again never
-// evaluates a second time what was decided before.
-type Machine struct {
-	program *Program
-	info    *RunInfo
-	env     map[string]any // what expressions see; no secret is ever in it
-	steps   []stepState
-	pc      int // the step that is being carried out
-
-	state     State
-	varsDone  bool
-	outputs   map[string]any    // nil until evaluated
-	failure   string            // why the run fails
-	failed    string            // which step made it fail
-	undo      bool              // rolling back
-	started   []int             // actions in the order in which their Do may have begun
-	undoing   int               // the position in started that comes next, going down
-	undoErrs  *multierror.Error // what the rollback could not undo; it goes on all the same
-	inDoubtAt int               // started counts at which a machine was opened again
-}
-
-// stepState is where one step stands.
-type stepState struct {
-	phase    phase
-	in       map[string]any
-	deferred []string
-	saw, out map[string]any
-	asserted int
-	wrote    bool // it wrote something, or may have
-	verdict  *Verdict
-	problem  string // of a write whose answer was lost
-	residues []Residue
-}
-
-type phase uint8
-
-const (
-	phIdle      phase = iota
-	phEntered         // its condition holds
-	phSkipped         // its condition does not
-	phReady           // its inputs are recorded
-	phObserved        // its Do may have begun
-	phUnknown         // its write's answer was lost
-	phDoubt           // it failed after a write
-	phAmbiguous       // Recover cannot tell
-	phDone            // its outputs are recorded
-	phFailed          // it failed, nothing of it is left to undo
-	phUndone
-	phUndoFailed
-)
-
-// NewMachine returns the machine of a run that has not begun.
-func NewMachine(p *Program) *Machine {
-	return &Machine{
-		program: p,
-		steps:   make([]stepState, len(p.Steps)),
-		env: map[string]any{
-			"inputs": map[string]any{}, "vars": map[string]any{},
-			"steps": map[string]any{}, "run": map[string]any{},
-		},
-	}
-}
-
-// State is where the run stands.
-func (m *Machine) State() State { return m.state }
-
-// Info is what the run is a run of; nil before it began.
-func (m *Machine) Info() *RunInfo { return m.info }
-
-// Outputs are the playbook's outputs, nil until the run is done.
-func (m *Machine) Outputs() map[string]any { return m.outputs }
-
-// Written reports whether the run wrote anything, or may have: a Do of which
-// there is no record yet may have written.
-func (m *Machine) Written() bool {
-	return slices.ContainsFunc(m.steps, func(s stepState) bool { return s.wrote || s.phase == phObserved })
-}
-
-// Failure says why the run failed, and at which step; both may be empty.
-func (m *Machine) Failure() (step, message string) { return m.failed, m.failure }
-
-// Residues are the effects that stayed after the actions undone so far.
-func (m *Machine) Residues() []Residue {
-	var out []Residue
-	for i := len(m.started) - 1; i >= 0; i-- {
-		out = append(out, m.steps[m.started[i]].residues...)
-	}
-	return out
-}
-
-// UndoErr is everything that the last rollback could not undo, as one error;
-// nil when there is nothing.
-func (m *Machine) UndoErr() error { return m.undoErrs.ErrorOrNil() }
 
 // errDisorder is an event that cannot follow the ones before it.
 var errDisorder = errors.New("the events are not in an order that this program can have")
@@ -119,11 +16,19 @@ func (m *Machine) Apply(e Event) error {
 	if e.Step == "" {
 		return m.applyToRun(e)
 	}
-	i, ok := m.program.index[e.Step]
-	if !ok {
-		return fmt.Errorf("event %s of step %q, which this program has not: %w", e.Kind, e.Step, errDisorder)
+	n, item := m.nodes[e.Step], m.items[e.Step]
+	var err error
+	switch {
+	case item != nil && (e.Kind == EvRollback || n == nil):
+		err = m.applyToScope(e, item)
+	case n == nil:
+		return fmt.Errorf("event %s of step %q, which this program has not begun: %w", e.Kind, e.Step, errDisorder)
+	case n.body != nil && e.Kind != EvCondition:
+		err = m.applyToScope(e, n.body)
+	default:
+		err = m.applyToNode(e, n)
 	}
-	if err := m.applyToStep(e, i); err != nil {
+	if err != nil {
 		return fmt.Errorf("step %s, event %s: %w", e.Step, e.Kind, err)
 	}
 	return nil
@@ -137,9 +42,12 @@ func (m *Machine) applyToRun(e Event) error {
 		}
 		return m.begin(e.Run)
 	case EvOpened:
-		m.inDoubtAt = len(m.started)
+		m.reopen()
 	case EvVars:
-		vars := m.env["vars"].(map[string]any)
+		if m.varsDone {
+			return errDisorder
+		}
+		vars := m.root.env["vars"].(map[string]any)
 		for _, v := range m.program.vars {
 			got, err := v.recorded(e.Values[v.name])
 			if err != nil {
@@ -148,19 +56,14 @@ func (m *Machine) applyToRun(e Event) error {
 			vars[v.name] = got
 		}
 		m.varsDone = true
+		m.enter(m.root)
 	case EvOutputs:
-		m.outputs = e.Values
-		if m.outputs == nil {
+		if m.outputs = e.Values; m.outputs == nil {
 			m.outputs = map[string]any{}
 		}
+		m.queue(m.root)
 	case EvRollback:
-		m.undo, m.state, m.undoErrs = true, StateRunning, nil
-		m.undoing = len(m.started) - 1
-		for _, i := range m.started {
-			if p := m.steps[i].phase; p == phUndoFailed || p == phAmbiguous {
-				m.steps[i].phase = m.steps[i].undoFrom() // a person may have cleared it up
-			}
-		}
+		m.rollBack()
 	case EvEnded:
 		m.state = e.State
 		if m.failure == "" && e.State != StateInterrupted {
@@ -175,7 +78,7 @@ func (m *Machine) applyToRun(e Event) error {
 // begin takes up what the run is a run of.
 func (m *Machine) begin(info *RunInfo) error {
 	m.info, m.state = info, StateRunning
-	inputs := m.env["inputs"].(map[string]any)
+	inputs := m.root.env["inputs"].(map[string]any)
 	for _, in := range m.program.Playbook.Inputs {
 		v, ok := info.Inputs[in.Name]
 		if in.Secret || !ok {
@@ -191,145 +94,271 @@ func (m *Machine) begin(info *RunInfo) error {
 		}
 		inputs[in.Name] = decoded
 	}
-	m.env["run"] = map[string]any{"id": info.ID, "started_at": info.StartedAt}
+	m.root.env["run"] = map[string]any{"id": info.ID, "started_at": info.StartedAt}
 	return nil
 }
 
-func (m *Machine) applyToStep(e Event, i int) (err error) {
-	s, t := &m.steps[i], m.program.Steps[i].Type
-	if !e.wellFormed(m.program.Steps[i]) || !m.follows(e, i) {
+// reopen has everything that was in flight taken up again: what was given out
+// is given out anew, and a Do that may have begun is in doubt.
+func (m *Machine) reopen() {
+	m.ready, m.busy = nil, 0
+	m.held, m.parked = map[string]*node{}, map[string][]*scope{}
+	if m.varsDone {
+		m.requeue(m.root)
+	}
+}
+
+func (m *Machine) requeue(s *scope) {
+	s.queued, s.busy = false, false
+	n := s.node
+	switch {
+	case s.undo || s.failed || n == nil:
+		m.queue(s)
+	case n.body != nil && n.phase == phInside:
+		m.requeue(n.body)
+	case n.loop != nil && n.phase == phInside && len(n.loop.live) > 0:
+		for _, item := range n.loop.live {
+			m.requeue(item)
+		}
+	default:
+		n.tried, n.again = 0, nil
+		n.doubt = n.phase == phObserved
+		if n.phase >= phObserved && n.phase <= phAmbiguous {
+			m.hold(n)
+		}
+		m.queue(s)
+	}
+}
+
+// applyToNode folds an event of a step: of one with a type, of a loop, or the
+// condition of a block.
+func (m *Machine) applyToNode(e Event, n *node) (err error) {
+	if !n.follows(e, m.undoer(n) != nil) {
 		return errDisorder
 	}
-	s.wrote = s.wrote || e.Write != nil || e.Kind == EvUnknown
+	by := n.scope
+	if u := m.undoer(n); u != nil {
+		by = u
+	}
+	m.idle(by)
+	n.wrote = n.wrote || e.Write != nil || e.Kind == EvUnknown
 	switch e.Kind {
 	case EvCondition:
-		if s.phase = phEntered; !*e.Value {
-			s.phase = phSkipped
-			m.yield(i, nil)
-			m.pc++
-		}
+		m.decided(n, *e.Value)
+	case EvItems:
+		return m.itemize(n, e)
 	case EvInputs:
-		s.phase, s.deferred = phReady, e.Deferred
-		s.in, err = decode(t.in, e.In)
+		n.phase, n.deferred, n.claims = phReady, e.Deferred, e.Claims
+		n.in, err = decode(n.step.Type.in, e.In)
 	case EvObserved:
-		s.phase = phObserved
-		m.started = append(m.started, i)
-		s.saw, err = decode(t.saw, e.Saw)
+		n.phase = phObserved
+		m.start(n)
+		n.saw, err = decode(n.step.Type.saw, e.Saw)
 	case EvDone:
-		s.phase = phDone
-		if s.out, err = decode(t.out, e.Out); err == nil {
-			m.yield(i, s.out)
-			m.settle(i)
-		}
+		return m.done(n, e.Out)
 	case EvUnknown:
-		s.phase, s.problem = phUnknown, e.Error
+		n.phase, n.problem = phUnknown, e.Error
 	case EvRecovered:
-		err = m.recovered(e, i)
+		err = m.recovered(e, n)
 	case EvAssertion:
-		if s.asserted++; !*e.Value {
-			m.fail(i, e.Reason)
-		} else {
-			m.settle(i)
-		}
+		m.asserted(n, e)
 	case EvFailed:
-		m.fail(i, e.Error)
-		switch {
-		case e.Write != nil:
-			s.phase = phDoubt
-		case s.phase != phDone:
-			s.phase = phFailed
-		}
-	case EvUndone:
-		s.phase, s.residues = phUndone, e.Residues
-	case EvUndoFail:
-		s.phase, s.residues = phUndoFailed, e.Residues
-		m.undoErrs = multierror.Append(m.undoErrs, fmt.Errorf("step %s: %s", e.Step, e.Error))
+		m.failNode(n, e)
+	case EvUndone, EvKept, EvUndoFail:
+		m.undone(n, e)
+	}
+	switch {
+	case err != nil:
+	case by.undo:
+		m.undoOn(by)
+	case !by.ended:
+		m.queue(by)
 	}
 	return err
 }
 
-// follows reports whether an event of step i can come next. A journal that a
+// follows reports whether an event of a step can come next. A journal that a
 // program of another shape wrote is refused rather than misread: an undo by
 // wrong data would do harm.
-func (m *Machine) follows(e Event, i int) bool {
-	s, step := &m.steps[i], m.program.Steps[i]
-	if !m.undo && i != m.pc {
-		return false
-	}
+func (n *node) follows(e Event, undo bool) bool {
+	current := !undo && n.scope.node == n && !n.scope.failed && !n.scope.ended
+	leaf := n.step.Leaf()
+	again := e.Again == nil || leaf && n.step.Retry != nil
 	switch e.Kind {
 	case EvCondition:
-		return !m.undo && s.phase == phIdle
+		return current && n.phase == phIdle && n.step.cond != nil && e.Value != nil
+	case EvItems:
+		return current && n.loop != nil && (n.phase == phEntered || n.phase == phIdle && n.step.cond == nil) && len(e.Keys) == len(e.Items)
 	case EvInputs:
-		return !m.undo && (s.phase == phEntered || s.phase == phIdle && step.cond == nil)
+		return current && leaf && (n.phase == phEntered || n.phase == phIdle && n.step.cond == nil)
 	case EvObserved:
-		return !m.undo && s.phase == phReady && step.Type.action
+		return current && leaf && n.phase == phReady && n.step.Type.action
 	case EvDone:
-		return !m.undo && (s.phase == phObserved || s.phase == phReady && !step.Type.action)
+		if n.loop != nil {
+			return current && n.loop.over()
+		}
+		return current && leaf && (n.phase == phObserved || n.phase == phReady && !n.step.Type.action)
 	case EvUnknown:
-		return !m.undo && s.phase == phObserved
+		return current && n.phase == phObserved
 	case EvRecovered:
-		return s.phase == phObserved || s.phase == phUnknown || m.undo && s.phase == phDoubt
+		return e.Verdict != nil && again && (current || undo) && (n.phase == phObserved || n.phase == phUnknown || undo && n.phase == phDoubt)
 	case EvAssertion:
-		return !m.undo && s.phase == phDone && e.Index == s.asserted
+		return current && leaf && again && n.phase == phDone && e.Value != nil && e.Index == n.asserted && e.Index < len(n.step.asserts)
 	case EvFailed:
-		return !m.undo && s.phase != phFailed && s.phase != phDoubt
+		return current && again && n.phase != phFailed && n.phase != phDoubt
 	case EvUndone:
-		return m.undo && s.phase == phDone
+		return undo && n.phase == phDone
+	case EvKept:
+		return undo && n.phase == phDone && n.step.Keep
 	case EvUndoFail:
-		return m.undo && s.phase >= phObserved && s.phase <= phDone
+		return undo && n.phase >= phObserved && n.phase <= phDone
 	}
 	return false
 }
 
+// decided takes up what a condition came to.
+func (m *Machine) decided(n *node, holds bool) {
+	switch {
+	case !holds:
+		n.phase = phSkipped
+		steps := n.scope.env["steps"].(map[string]any)
+		for _, s := range m.program.all[n.step.index : n.step.last+1] {
+			steps[s.ID] = nil
+		}
+		m.advance(n.scope)
+	case n.step.Steps != nil && n.loop == nil:
+		m.inside(n)
+	default:
+		n.phase = phEntered
+	}
+}
+
+// start notes an action of which something may have to be undone.
+func (m *Machine) start(n *node) {
+	m.hold(n)
+	if n.order > 0 {
+		return // another try
+	}
+	for s := n.scope; s != nil; s = s.around() {
+		if s.item() || s.owner == nil {
+			s.started = append(s.started, n)
+		}
+	}
+	n.order = len(m.root.started)
+}
+
+// done takes up what a step or a loop yielded.
+func (m *Machine) done(n *node, out map[string]any) (err error) {
+	n.phase = phDone
+	if n.loop != nil {
+		var counts any
+		if counts, err = loopCounts.Decode(map[string]any(out)); err == nil {
+			n.out = counts.(map[string]any)
+		}
+	} else {
+		n.out, err = decode(n.step.Type.out, out)
+	}
+	if err != nil {
+		return err
+	}
+	m.release(n)
+	n.scope.env["steps"].(map[string]any)[n.step.ID] = n.out
+	m.settle(n)
+	return nil
+}
+
+// settle goes on to the next step once this one has no assertion left.
+func (m *Machine) settle(n *node) {
+	if n.step.Leaf() && n.asserted < len(n.step.asserts) {
+		m.queue(n.scope)
+		return
+	}
+	m.advance(n.scope)
+}
+
 // recovered takes up what became of a write whose answer was lost.
-func (m *Machine) recovered(e Event, i int) (err error) {
-	s, t := &m.steps[i], m.program.Steps[i].Type
-	s.verdict, s.residues = e.Verdict, nil
+func (m *Machine) recovered(e Event, n *node) (err error) {
+	n.verdict, n.residues, n.doubt = e.Verdict, nil, false
+	undo := m.undoer(n) != nil
 	switch e.Verdict.Outcome {
 	case Happened:
-		s.phase = phDone
-		if s.out, err = decode(t.out, e.Out); err == nil {
-			m.yield(i, s.out)
-			m.settle(i)
+		if !undo {
+			return m.done(n, e.Out)
 		}
+		n.phase = phDone
+		n.out, err = decode(n.step.Type.out, e.Out)
 	case Not:
-		s.phase, s.wrote = phFailed, false
-		if !m.undo {
-			m.fail(i, s.problem+" (and its write did not happen)")
+		n.wrote = false
+		switch {
+		case undo:
+			n.phase = phFailed
+		case e.Again != nil:
+			m.tryAgain(n, e.Again)
+		default:
+			n.phase = phFailed
+			m.failScope(n.scope, n.name, n.problem+" (and its write did not happen)", false)
 		}
+		m.release(n)
 	default:
-		s.phase = phAmbiguous
+		n.phase = phAmbiguous
+		if !undo {
+			m.stuck = append(m.stuck, n)
+		}
 	}
 	return err
 }
 
-// undoFrom is the phase from which the undo of a step is tried again.
-func (s *stepState) undoFrom() phase {
-	if s.out != nil {
-		return phDone
-	}
-	return phUnknown
+// tryAgain has a step begin anew with the inputs that it has.
+func (m *Machine) tryAgain(n *node, again *Again) {
+	n.phase, n.tried, n.again, n.asserted = phReady, again.Tried, again, 0
 }
 
-// yield makes a step's outputs known to the expressions after it.
-func (m *Machine) yield(i int, out map[string]any) {
-	steps := m.env["steps"].(map[string]any)
-	if out == nil {
-		steps[m.program.Steps[i].ID] = nil
+func (m *Machine) asserted(n *node, e Event) {
+	switch {
+	case *e.Value:
+		n.asserted++
+		m.settle(n)
+	case e.Again != nil:
+		m.tryAgain(n, e.Again)
+	default:
+		n.asserted++
+		m.failScope(n.scope, n.name, e.Reason, false)
+	}
+}
+
+// failNode takes up the failure of a try: another follows, or the step failed.
+func (m *Machine) failNode(n *node, e Event) {
+	m.release(n)
+	switch {
+	case e.Again != nil:
+		m.tryAgain(n, e.Again)
 		return
+	case e.Write != nil:
+		n.phase = phDoubt
+	case n.phase != phDone:
+		n.phase = phFailed
 	}
-	steps[m.program.Steps[i].ID] = out
+	m.failScope(n.scope, n.name, e.Error, e.Setting)
 }
 
-// settle goes on to the next step once this one has no assertion left.
-func (m *Machine) settle(i int) {
-	if !m.undo && i == m.pc && m.steps[i].phase == phDone && m.steps[i].asserted == len(m.program.Steps[i].asserts) {
-		m.pc++
+// applyToScope folds an event of a block, or of an item of a loop.
+func (m *Machine) applyToScope(e Event, s *scope) error {
+	behind := s.node == nil && !s.failed && !s.ended && !m.undo
+	m.idle(s)
+	switch {
+	case e.Kind == EvRollback && s.item() && s.failed && !s.undo && !s.ended && !m.undo:
+		s.undo, s.undoing = true, len(s.started)-1
+		m.undoOn(s)
+	case e.Kind == EvAssertion && behind && e.Value != nil && e.Index == s.asserted && e.Index < len(s.asserts()):
+		if s.asserted++; !*e.Value {
+			m.failScope(s, e.Step, e.Reason, false)
+		} else {
+			m.enter(s)
+		}
+	case e.Kind == EvFailed && behind && s.asserted < len(s.asserts()):
+		m.failScope(s, e.Step, e.Error, false)
+	default:
+		return errDisorder
 	}
-}
-
-func (m *Machine) fail(i int, message string) {
-	if m.failure == "" {
-		m.failed, m.failure = m.program.Steps[i].ID, message
-	}
+	return nil
 }

@@ -136,7 +136,7 @@ func TestWrittenWhenTheJournalBreaks(t *testing.T) {
 	for takes, sent := range []int{0, 0, 0, 0, 1, 1, 1, 2, 2} {
 		w, journal := newWorld(map[string]string{}), full(takes)
 		local := Local{Clock: w.clock()}
-		l := local.runner(p, w.catalogue(t), nil, &journal)
+		l := local.runner("r", p, w.catalogue(t), nil, &journal)
 		err := l.record(Event{Kind: EvCreated, Run: newRunInfo(p, Spec{ID: "r"})})
 		if err == nil {
 			err = l.loop(context.Background())
@@ -180,8 +180,10 @@ func TestEventsThatCannotFollow(t *testing.T) {
 		{inBefore, read, in, {Kind: EvRecovered, Step: "first", Verdict: &Verdict{Outcome: Not}}},
 	} {
 		m := NewMachine(p)
-		if err := m.Apply(created); err != nil {
-			t.Fatal(err)
+		for _, e := range []Event{created, {Kind: EvVars}} {
+			if err := m.Apply(e); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for i, e := range events {
 			if err := m.Apply(e); (err != nil) != (i == len(events)-1) {

@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"mime"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Event is one thing that happened in a run. Which of its fields are set
@@ -15,15 +17,18 @@ import (
 // durations as Go writes them.
 type Event struct {
 	Kind EventKind `json:"kind"`
-	Step string    `json:"step,omitempty"` // the step's id
+	Step string    `json:"step,omitempty"` // the step's name, such as "fleet[0oa1].activate"
 
 	Run      *RunInfo          `json:"run,omitempty"`      // created
 	Value    *bool             `json:"value,omitempty"`    // condition, assertion
 	Index    int               `json:"index,omitempty"`    // assertion: which, from 0
 	In       map[string]any    `json:"in,omitempty"`       // inputs: without what a secret touches
 	Deferred []string          `json:"deferred,omitempty"` // inputs: what a secret touches, as "ca.passphrase"
+	Keys     []string          `json:"keys,omitempty"`     // items: of each
+	Items    []any             `json:"items,omitempty"`    // items of a loop
 	Saw      map[string]any    `json:"saw,omitempty"`      // observed
 	Out      map[string]any    `json:"out,omitempty"`      // done, recovered
+	Again    *Again            `json:"again,omitempty"`    // failed, recovered, assertion: another try follows
 	Values   map[string]any    `json:"values,omitempty"`   // vars, outputs
 	Verdict  *Verdict          `json:"verdict,omitempty"`  // recovered
 	Residues []Residue         `json:"residues,omitempty"` // undone, undo_failed
@@ -49,19 +54,27 @@ const (
 	EvOpened    EventKind = "opened"    // its journal was opened again
 	EvVars      EventKind = "vars"      // the playbook's vars were evaluated
 	EvCondition EventKind = "condition" // a step's if
+	EvItems     EventKind = "items"     // a loop's list
 	EvInputs    EventKind = "inputs"    // a step's inputs
 	EvObserved  EventKind = "observed"  // an action looked; its Do comes next
-	EvDone      EventKind = "done"      // an action or a query yielded its outputs
+	EvDone      EventKind = "done"      // an action, a query or a loop yielded its outputs
 	EvUnknown   EventKind = "unknown"   // a write's answer was lost
 	EvRecovered EventKind = "recovered" // what became of it
 	EvAssertion EventKind = "assertion" // one assertion of a step
 	EvFailed    EventKind = "failed"    // a step failed; with a Write, after that
 	EvOutputs   EventKind = "outputs"   // the playbook's outputs
-	EvRollback  EventKind = "rollback"  // from here on actions are undone
+	EvRollback  EventKind = "rollback"  // from here on actions are undone: the run's, or those of the item named
 	EvUndone    EventKind = "undone"    // one was
+	EvKept      EventKind = "kept"      // one was not, as rollback: skip says
 	EvUndoFail  EventKind = "undo_failed"
 	EvEnded     EventKind = "ended" // the run stopped, in State
 )
+
+// Again says that a failed try is followed by another, and when.
+type Again struct {
+	Tried int    `json:"tried"` // tries so far
+	After string `json:"after"` // a Go duration
+}
 
 // State is where a run stands.
 type State string
@@ -161,19 +174,6 @@ func rewriteAll(v any, rewrite func(string) string) any {
 	return v
 }
 
-// wellFormed reports whether an event of a step has what its kind needs.
-func (e Event) wellFormed(s *Step) bool {
-	switch e.Kind {
-	case EvCondition:
-		return e.Value != nil && s.cond != nil
-	case EvAssertion:
-		return e.Value != nil && e.Index >= 0 && e.Index < len(s.asserts)
-	case EvRecovered:
-		return e.Verdict != nil
-	}
-	return true
-}
-
 func same(s string) string { return s }
 
 // canonical renders an event as its journal line and reads it back, so that a
@@ -182,13 +182,72 @@ func canonical(e Event) (json.RawMessage, Event, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e); err != nil {
+	if err := enc.Encode(&e); err != nil {
 		return nil, Event{}, err
 	}
 	raw := bytes.TrimSpace(buf.Bytes())
+	if back, ok := e.asRead(); ok {
+		return raw, back, nil
+	}
 	back, err := DecodeEvent(raw)
 	back.unchecked, back.call = e.unchecked, e.call
 	return raw, back, err
+}
+
+// asRead is the event as reading its line yields it, for the events whose data
+// are of the common kinds: to read each line back costs more than all the rest
+// of the driver.
+func (e Event) asRead() (Event, bool) {
+	if e.Write != nil || e.Run != nil || e.Verdict != nil || e.Residues != nil {
+		return e, false
+	}
+	ok := true
+	for _, data := range []*map[string]any{&e.In, &e.Saw, &e.Out, &e.Values} {
+		if len(*data) == 0 {
+			*data = nil
+			continue
+		}
+		read, plain := valueAsRead(*data)
+		*data, _ = read.(map[string]any)
+		ok = ok && plain
+	}
+	if len(e.Items) > 0 {
+		read, plain := valueAsRead(e.Items)
+		e.Items, _ = read.([]any)
+		ok = ok && plain
+	}
+	return e, ok
+}
+
+// valueAsRead is a value as JSON yields it, if it is one of the common kinds.
+func valueAsRead(v any) (any, bool) {
+	switch v := v.(type) {
+	case nil, bool:
+		return v, true
+	case string:
+		return v, utf8.ValidString(v)
+	case int:
+		return json.Number(strconv.Itoa(v)), true
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			var ok bool
+			if list[i], ok = valueAsRead(v[i]); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for name := range v {
+			var ok bool
+			if object[name], ok = valueAsRead(v[name]); !ok || !utf8.ValidString(name) {
+				return nil, false
+			}
+		}
+		return object, true
+	}
+	return nil, false
 }
 
 // DecodeEvent reads an event of a journal. Numbers keep their digits.

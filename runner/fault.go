@@ -106,12 +106,40 @@ func (f *Faults) Sort() {
 		}
 		return a.Column - b.Column
 	})
-	seen := make(map[Fault]bool, len(*f))
-	*f = slices.DeleteFunc(*f, func(x *Fault) bool {
-		again := seen[*x]
-		seen[*x] = true
-		return again
-	})
+	kept := (*f)[:0]
+	for _, x := range *f {
+		again := false
+		for i := len(kept) - 1; i >= max(0, len(kept)-maxFaults) && kept[i].Position == x.Position && !again; i-- {
+			again = *kept[i] == *x
+		}
+		if !again {
+			kept = append(kept, x)
+		}
+	}
+	clear((*f)[len(kept):])
+	*f = kept
+}
+
+// cap leaves the first hundred faults, and says that there are more. Warnings
+// give way to errors.
+func (f *Faults) cap() {
+	if len(*f) <= maxFaults {
+		return
+	}
+	kept := *f
+	if kept.Err() != nil {
+		kept = slices.DeleteFunc(slices.Clone(kept), func(x *Fault) bool { return x.Warning != "" })
+	}
+	if len(kept) > maxFaults {
+		last := kept[maxFaults-1]
+		kept = kept[:maxFaults]
+		what := "faults"
+		if last.Warning != "" {
+			what = "warnings"
+		}
+		kept.Add(last.Position, "more "+what+" follow, which are not shown", "correct these first").Warning = last.Warning
+	}
+	*f = kept
 }
 
 // What one rendered fault may take, in bytes. Together they stay under 1 KB:
@@ -147,6 +175,10 @@ func (f *Fault) render(lines []string) string {
 	return text
 }
 
+// Lines are the lines of a document the way positions count them, without what
+// ends them and without a byte order mark. Bytes that are no UTF-8 are U+FFFD.
+func Lines(source []byte) []string { return sourceLines(source) }
+
 // sourceLines splits a document the way positions count: at LF, CRLF and CR,
 // without a byte order mark.
 func sourceLines(source []byte) []string {
@@ -159,14 +191,13 @@ func sourceLines(source []byte) []string {
 // snippet cuts line to renderLine bytes around the rune at column, and gives
 // the line with a caret under that rune.
 func snippet(line string, column int) (shown, caret string) {
-	runes := []rune(line)
-	at := min(max(column-1, 0), len(runes))
+	runes, at, before, behind := around(line, column-1)
 	for i, r := range runes {
 		runes[i] = visibleRune(r)
 	}
 	from, to := window(runes, at, renderLine-2*len("…"))
 	var b strings.Builder
-	if from > 0 {
+	if from > 0 || before {
 		b.WriteByte(' ')
 	}
 	for _, r := range runes[from:at] {
@@ -174,13 +205,35 @@ func snippet(line string, column int) (shown, caret string) {
 	}
 	b.WriteByte('^')
 	shown = string(runes[from:to])
-	if from > 0 {
+	if from > 0 || before {
 		shown = "…" + shown
 	}
-	if to < len(runes) {
+	if to < len(runes) || behind {
 		shown += "…"
 	}
 	return shown, b.String()
+}
+
+// around is the part of a line of which something may be shown, the place in it
+// of the line's rune at, and whether there is more before and behind. A hundred
+// faults may stand in a line of a megabyte.
+func around(line string, at int) (runes []rune, place int, before, behind bool) {
+	start, column := 0, 0
+	for i := range line {
+		if column >= at+2*renderLine {
+			line, behind = line[:i], true
+			break
+		}
+		if column == at-2*renderLine {
+			start, before = i, true
+		}
+		column++
+	}
+	runes = []rune(line[start:])
+	if before {
+		at = 2 * renderLine
+	}
+	return runes, min(max(at, 0), len(runes)), before, behind
 }
 
 // window is the part of runes around at that fits into size bytes: two thirds

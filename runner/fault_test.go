@@ -3,6 +3,7 @@ package runner
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -78,5 +79,40 @@ func TestRenderIsBounded(t *testing.T) {
 				t.Error("Error takes several lines")
 			}
 		}
+	}
+}
+
+// A line of a megabyte with a hundred faults is looked at near each of them.
+func TestRenderInALongLine(t *testing.T) {
+	source := []byte(strings.Repeat("é日a ", 150_000))
+	var faults Faults
+	for i := range 100 {
+		faults.Add(Position{1, 1 + 4000*i}, "wrong", "mend it")
+	}
+	var out strings.Builder
+	began := time.Now()
+	faults.Render(&out, source)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if shown := lines[1]; !strings.HasPrefix(shown, "  é日a é") || !strings.HasSuffix(shown, "…") {
+		t.Errorf("the first shows %q", shown)
+	}
+	if shown := lines[5]; !strings.HasPrefix(shown, "  …") || !strings.HasSuffix(shown, "…") || len(shown) > 2+renderLine+len("…") {
+		t.Errorf("the second shows %q", shown)
+	}
+}
+
+// However many faults stand at a place, each is kept once.
+func TestSortDropsWhatIsSaidAgain(t *testing.T) {
+	var faults Faults
+	for i := range 300 {
+		faults.Add(Position{1 + i%3, 7}, "wrong", "mend it")
+		faults.Add(Position{1 + i%3, 7}, "wrong", "or leave it")
+	}
+	faults.Sort()
+	if len(faults) != 6 || faults[0].Cure != "mend it" || faults[1].Cure != "or leave it" || faults[5].Line != 3 {
+		t.Errorf("%d faults: %v", len(faults), faults)
 	}
 }

@@ -30,16 +30,17 @@ func (r *StoredRun) Info() *RunInfo { return r.Events[0].Run }
 
 // Summary is a run in a line.
 type Summary struct {
-	ID        string    `json:"id"`
-	Playbook  string    `json:"playbook"`
-	Version   string    `json:"version"`
-	Org       string    `json:"org"`
-	Owners    []string  `json:"owners"`
-	State     State     `json:"state"`
-	StartedAt time.Time `json:"started_at"`
-	EndedAt   time.Time `json:"ended_at"`
-	Reason    string    `json:"reason,omitempty"` // why it failed or stopped
-	Residues  []Residue `json:"residues,omitempty"`
+	ID        string        `json:"id"`
+	Playbook  string        `json:"playbook"`
+	Version   string        `json:"version"`
+	Org       string        `json:"org"`
+	Owners    []string      `json:"owners"`
+	State     State         `json:"state"`
+	StartedAt time.Time     `json:"started_at"`
+	EndedAt   time.Time     `json:"ended_at"`
+	Reason    string        `json:"reason,omitempty"` // why it failed or stopped
+	Residues  []Residue     `json:"residues,omitempty"`
+	Failures  []ItemFailure `json:"failures,omitempty"` // of items of loops, in the order in which they failed
 }
 
 // Summary folds the run into a line. A run whose process ended without a word
@@ -50,39 +51,45 @@ func (r *StoredRun) Summary() Summary {
 		Owners: []string{}, StartedAt: info.StartedAt, State: StateRunning}
 	residues := map[string][]Residue{} // by step: an undo that is tried again says it anew
 	lost := map[string]string{}        // why a step's write had no answer
-	because := func(step, reason string) {
-		if s.Reason == "" {
-			s.Reason = fmt.Sprintf("step %s: %s", step, reason)
-		}
-	}
+	reason := ""                       // of the step that failed last: it is why the run does
+	because := func(step, why string) { reason = fmt.Sprintf("step %s: %s", step, why) }
 	for _, e := range r.Events {
 		for _, c := range e.Claims {
 			if !slices.Contains(s.Owners, c) {
 				s.Owners = append(s.Owners, c)
 			}
 		}
-		switch e.Kind {
-		case EvUndone, EvUndoFail:
+		switch {
+		case e.Kind == EvUndone, e.Kind == EvUndoFail, e.Kind == EvKept:
 			residues[e.Step] = e.Residues
-		case EvUnknown:
+		case e.Kind == EvUnknown:
 			lost[e.Step] = e.Error
-		case EvRecovered: // what was perhaps there before is known now
+		case e.Kind == EvRecovered: // what was perhaps there before is known now
 			delete(residues, e.Step)
-			if why, ok := lost[e.Step]; ok && e.Verdict != nil && e.Verdict.Outcome == Not {
+			if why, ok := lost[e.Step]; ok && e.Again == nil && e.Verdict != nil && e.Verdict.Outcome == Not && s.Reason == "" {
 				because(e.Step, why+" (and its write did not happen)")
 			}
-		case EvAssertion:
+		case e.Again != nil:
+		case e.Kind == EvAssertion:
 			if e.Reason != "" {
 				because(e.Step, e.Reason)
 			}
-		case EvFailed:
+		case e.Kind == EvFailed:
 			because(e.Step, e.Error)
-		case EvRollback:
+		case e.Kind == EvRollback && e.Step != "":
+			s.Failures = append(s.Failures, ItemFailure{Item: e.Step, Message: e.Reason})
+			reason = ""
+		case e.Kind == EvRollback:
 			s.State = StateRunning
-		case EvEnded:
-			s.State, s.EndedAt = e.State, e.Time
 			if s.Reason == "" {
-				s.Reason = e.Reason
+				s.Reason = reason
+			}
+		case e.Kind == EvEnded:
+			s.State, s.EndedAt = e.State, e.Time
+			if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
+				if s.Reason = reason; reason == "" {
+					s.Reason = e.Reason
+				}
 			}
 		}
 	}
@@ -95,36 +102,36 @@ func (r *StoredRun) Summary() Summary {
 	return s
 }
 
-// Wrote reports whether the run wrote anything, or may have: not a write whose
-// answer was lost and that provably did not happen.
-func (r *StoredRun) Wrote() bool {
+// Remains reports whether anything that the run wrote, or may have, is not
+// undone: not a write whose answer was lost and that provably did not happen.
+func (r *StoredRun) Remains() bool {
 	wrote := map[string]bool{}
 	for _, e := range r.Events {
 		switch {
-		case e.Kind == EvRecovered && e.Verdict != nil && e.Verdict.Outcome == Not:
+		case e.Kind == EvRecovered && e.Verdict != nil && e.Verdict.Outcome == Not, e.Kind == EvUndone:
 			delete(wrote, e.Step)
+		case e.Kind == EvUndoFail, e.Kind == EvKept:
 		case e.Write != nil || e.Kind == EvUnknown:
 			wrote[e.Step] = true
 		}
 	}
-	return len(wrote) > 0 || r.InFlight() != ""
+	return len(wrote) > 0 || len(r.InFlight()) > 0
 }
 
-// InFlight is the step whose write may have been on its way when the record
-// ends; "" when there is none.
-func (r *StoredRun) InFlight() string {
-	step := ""
+// InFlight are the steps whose writes may have been on their way when the
+// record ends.
+func (r *StoredRun) InFlight() (steps []string) {
 	for _, e := range r.Events {
 		switch e.Kind {
 		case EvObserved, EvUnknown:
-			step = e.Step
-		case EvDone, EvRecovered, EvFailed, EvUndone, EvUndoFail:
-			if e.Step == step {
-				step = ""
+			if !slices.Contains(steps, e.Step) {
+				steps = append(steps, e.Step)
 			}
+		case EvDone, EvRecovered, EvFailed, EvUndone, EvUndoFail:
+			steps = slices.DeleteFunc(steps, func(s string) bool { return s == e.Step })
 		}
 	}
-	return step
+	return steps
 }
 
 // ErrNoRun is wrapped by the error for an id that names no run, or several.

@@ -31,7 +31,8 @@ type Input struct {
 	Secret      bool
 	Pos         Position // of its name
 
-	pattern string // as written
+	pattern     string // as written
+	patternSize int
 }
 
 // Parse reads a value from a text, as -i name=value, the environment or a

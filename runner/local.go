@@ -78,7 +78,7 @@ func (l *Local) Run(ctx context.Context, p *Program, c *Catalogue, spec Spec) (*
 			return nil, &JournalError{Begun: true, Err: err}
 		}
 	}
-	r := l.runner(p, c, spec.Secrets, j)
+	r := l.runner(spec.ID, p, c, spec.Secrets, j)
 	created := Event{Kind: EvCreated, Run: newRunInfo(p, spec)}
 	if err := r.record(created); err != nil {
 		return r.machine, err
@@ -111,7 +111,7 @@ func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogu
 		return nil, err
 	}
 	defer j.Close()
-	r := l.runner(p, c, secrets, j)
+	r := l.runner(id, p, c, secrets, j)
 	if err := r.replay(records); err != nil {
 		return r.machine, fmt.Errorf("run %s: %w", id, err)
 	}
@@ -120,11 +120,11 @@ func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogu
 
 func (l *Local) runDir(id string) string { return filepath.Join(l.Dir, "runs", id) }
 
-func (l *Local) runner(p *Program, c *Catalogue, secrets map[string]any, j recorder) *loop {
+func (l *Local) runner(id string, p *Program, c *Catalogue, secrets map[string]any, j recorder) *loop {
 	m := NewMachine(p)
 	return &loop{
 		machine: m, journal: j, watch: l.Watch,
-		executor: &executor{machine: m, catalogue: c, clock: l.Clock, settle: l.Settle, secrets: secrets},
+		executor: &executor{program: p, run: id, catalogue: c, clock: l.Clock, settle: l.Settle, secrets: secrets},
 	}
 }
 
@@ -194,28 +194,55 @@ func (r *loop) rollback(ctx context.Context) error {
 	return r.loop(ctx)
 }
 
-// loop goes on until nothing is left to do but to say so, or ctx is done. Between what
-// Observe saw and the write it does not stop: an interruption there would
-// leave a write in doubt that never left.
+// loop goes on until nothing is left to do but to say so, or ctx is done: then
+// what is in flight is finished, and nothing new begins. Commands are carried
+// out side by side; what came of them is recorded one by one.
 func (r *loop) loop(ctx context.Context) error {
+	results, running := make(chan *result), 0
+	defer func() {
+		for ; running > 0; running-- {
+			<-results // the journal failed: no answer is waited for longer than it takes
+		}
+	}()
 	for {
-		cmd := r.machine.Next()
-		if cmd.Op == OpFinish {
+		if ctx.Err() != nil {
+			r.machine.Halt()
+		}
+		switch cmd := r.machine.Next(); cmd.Op {
+		case OpFinish:
 			return nil
-		}
-		e, ok := cmd.Event, true
-		if ctx.Err() != nil && cmd.Op != OpDo && cmd.Event.Kind != EvEnded && cmd.Event.Kind != EvOutputs {
-			ok = false
-		} else if cmd.Op != OpRecord {
-			e, ok = r.executor.perform(ctx, cmd)
-		}
-		if !ok {
-			e = Event{Kind: EvEnded, State: StateInterrupted, Reason: "interrupted"}
-		}
-		if err := r.record(e); err != nil {
-			return err
+		case OpRecord:
+			if err := r.record(cmd.Event); err != nil {
+				return err
+			}
+		case OpWait:
+			done := <-results
+			running--
+			if !done.finished {
+				r.machine.Drop(done.cmd)
+			} else if err := r.record(done.event); err != nil {
+				return err
+			}
+		default:
+			running++
+			r.begin(ctx, cmd, results)
 		}
 	}
+}
+
+// result is what came of a command; nothing, if it was not finished.
+type result struct {
+	cmd      Command
+	event    Event
+	finished bool
+}
+
+// begin has a command carried out.
+func (r *loop) begin(ctx context.Context, cmd Command, results chan<- *result) {
+	go func() {
+		e, finished := r.executor.perform(ctx, cmd)
+		results <- &result{cmd, e, finished}
+	}()
 }
 
 // ReadRun reads a run's record without changing it: the text of its playbook

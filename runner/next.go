@@ -3,7 +3,7 @@ package runner
 import (
 	"fmt"
 	"maps"
-	"slices"
+	"time"
 
 	"example.com/rekey/runner/binding"
 )
@@ -19,53 +19,143 @@ const (
 	OpDo      Op = "do"
 	OpRecover Op = "recover"
 	OpUndo    Op = "undo"
+	OpWait    Op = "wait"   // nothing can begin before something that was given out ends
 	OpFinish  Op = "finish" // nothing is left to do
 )
 
 // Command is what comes next.
 type Command struct {
 	Op           Op
-	Event        Event // of OpRecord
+	Event        Event  // of OpRecord
+	Name         string // of the step, with the keys of the loops around it
 	Step         *Step
-	In, Saw, Out map[string]any // run-time values
+	In, Saw, Out map[string]any // run-time values; of another try Saw is what the one before saw
 	Deferred     []string       // inputs that a secret touches, not in In
+	Tried        int            // tries that failed before
+	After        time.Duration  // how long to wait first
+
+	undo  bool           // it belongs to an undo
+	env   map[string]any // what expressions see
+	scope *scope         // in which it was given out
 }
 
-// Next says what comes next. Asked again without an event in between, it says
-// the same.
+// Next says what comes next. What it gave out it does not give out again: each
+// command ends in an event to apply, even if that is the end of the run.
+// Commands that it gives out one after the other, without a wait between them,
+// may be carried out at the same time.
 func (m *Machine) Next() Command {
-	switch {
-	case m.state != StateRunning:
-		return Command{Op: OpFinish}
-	case m.undo:
-		return m.nextUndo()
-	case m.failure != "":
-		return m.afterFailure()
-	case !m.varsDone:
-		return m.nextVars()
-	case m.pc == len(m.steps):
-		return m.nextOutputs()
+	for {
+		switch {
+		case m.state != StateRunning:
+			return Command{Op: OpFinish}
+		case !m.varsDone && !m.undo && m.halted:
+			return record(Event{Kind: EvEnded, State: StateInterrupted, Reason: "interrupted"})
+		case !m.varsDone && !m.undo:
+			return m.nextVars()
+		case len(m.ready) == 0 && m.busy > 0:
+			return Command{Op: OpWait}
+		case len(m.ready) == 0 && m.left:
+			return record(Event{Kind: EvEnded, State: StateInterrupted, Reason: "interrupted"})
+		case len(m.ready) == 0:
+			return m.stop()
+		}
+		s := m.ready[0]
+		m.ready[0] = nil
+		m.ready = m.ready[1:]
+		s.queued = false
+		if s.ended || s.busy {
+			continue
+		}
+		cmd, ok := m.nextOf(s)
+		switch {
+		case !ok:
+			continue
+		case m.halted && !cmd.urgent():
+			m.left = true
+			continue
+		case cmd.Op != OpRecord:
+			s.busy, cmd.scope = true, s
+			m.busy++
+		}
+		return cmd
 	}
-	return m.nextOfStep(m.pc)
+}
+
+// urgent reports whether a command is carried out even in a run that is to
+// stop. Between what Observe saw and the write it does not stop: an
+// interruption there would leave a write in doubt that never left. And a run
+// that has come to its end is recorded as such.
+func (c Command) urgent() bool {
+	return c.Op == OpDo || c.Op == OpRecord && (c.Event.Kind == EvEnded || c.Event.Kind == EvOutputs)
+}
+
+// Halt has the run stop: Next gives out nothing that has not begun, and when
+// all that has is over, the end of the run as interrupted.
+func (m *Machine) Halt() { m.halted = true }
+
+// Drop takes back a command of a run that is to stop, of which nothing came:
+// it was cut off while it waited or read.
+func (m *Machine) Drop(c Command) {
+	m.left = true
+	m.idle(c.scope)
 }
 
 func record(e Event) Command { return Command{Op: OpRecord, Event: e} }
 
+// stop ends a run in which nothing can go on: of some actions nobody can tell
+// whether their writes happened.
+func (m *Machine) stop() Command {
+	reason := "nothing can go on"
+	if len(m.stuck) > 0 {
+		n := m.stuck[0]
+		reason = fmt.Sprintf("step %s: nobody can tell whether its write happened: %s", n.name, n.verdict.Reason)
+		if more := len(m.stuck) - 1; more > 0 {
+			reason += fmt.Sprintf("; and %d more steps", more)
+		}
+	}
+	return record(Event{Kind: EvEnded, State: StateStuck, Reason: reason})
+}
+
+// nextOf says what comes next in a scope, if anything can.
+func (m *Machine) nextOf(s *scope) (Command, bool) {
+	switch {
+	case s.undo:
+		return m.nextUndo(s)
+	case s.failed && s.owner == nil:
+		return m.afterFailure(), true
+	case s.failed:
+		return record(Event{Kind: EvRollback, Step: s.name, Reason: s.problem}), true
+	case s.node != nil:
+		return m.nextOfNode(s.node)
+	case s.owner == nil:
+		return m.nextOutputs(), true
+	}
+	return m.nextScopeAssertion(s), true
+}
+
 // afterFailure rolls back, if the run is to and anything may have been
 // written, or ends.
 func (m *Machine) afterFailure() Command {
-	for _, i := range m.started {
-		if m.info.OnFailure == "rollback" && m.steps[i].phase != phFailed {
+	incomplete := false
+	for _, n := range m.root.started {
+		if m.info.OnFailure == "rollback" && n.phase != phFailed && n.phase != phUndone && n.phase != phReady {
 			return record(Event{Kind: EvRollback, Reason: "step " + m.failed + " failed"})
 		}
+		incomplete = incomplete || n.phase == phUndoFailed
 	}
-	return record(Event{Kind: EvEnded, State: StateFailed, Reason: m.failure})
+	state := StateFailed
+	if incomplete {
+		state = StateRollbackIncomplete
+	} else if m.info.OnFailure == "rollback" && m.Written() {
+		state = StateRolledBack // every item undid itself
+	}
+	return record(Event{Kind: EvEnded, State: state, Reason: m.failure})
 }
 
 func (m *Machine) nextVars() Command {
 	var deferred []string
 	vars := map[string]any{}
-	env := maps.Clone(m.env)
+	env := maps.Clone(m.root.env)
 	env["vars"] = vars
 	for _, v := range m.program.vars {
 		got, err := v.eval(env, v.name, &deferred)
@@ -79,9 +169,13 @@ func (m *Machine) nextVars() Command {
 
 func (m *Machine) nextOutputs() Command {
 	if m.outputs != nil {
-		return record(Event{Kind: EvEnded, State: StateDone})
+		state := StateDone
+		if m.tolerated > 0 {
+			state = StateDoneWithFailures
+		}
+		return record(Event{Kind: EvEnded, State: state})
 	}
-	out, err := evalFields(m.program.outputs, m.env, "", nil)
+	out, err := evalFields(m.program.outputs, m.root.env, "", nil)
 	if err != nil {
 		// Every step has done its work: a value that cannot be shown is no
 		// reason to undo it.
@@ -91,157 +185,141 @@ func (m *Machine) nextOutputs() Command {
 	return record(Event{Kind: EvOutputs, Values: encode(out)})
 }
 
-func (m *Machine) nextOfStep(i int) Command {
-	s, step := &m.steps[i], m.program.Steps[i]
-	cmd := Command{Step: step, In: s.in, Deferred: s.deferred, Saw: s.saw, Out: s.out}
-	switch s.phase {
+// command is a command for a step, filled from what is recorded of it.
+func (n *node) command() Command {
+	return Command{Name: n.name, Step: n.step, In: n.in, Deferred: n.deferred, Saw: n.saw, Out: n.out, Tried: n.tried, env: n.scope.env}
+}
+
+func (m *Machine) nextOfNode(n *node) (Command, bool) {
+	cmd := n.command()
+	switch n.phase {
 	case phIdle:
-		if step.cond != nil {
-			return m.nextCondition(step)
+		if n.step.cond != nil {
+			return m.nextCondition(n), true
 		}
-		return m.nextInputs(step)
+		return m.nextEntered(n), true
 	case phEntered:
-		return m.nextInputs(step)
+		return m.nextEntered(n), true
+	case phInside:
+		if n.loop == nil || !n.loop.over() {
+			return cmd, false // its items go on
+		}
+		return m.nextLoopEnd(n), true
 	case phReady:
+		if n.again != nil {
+			cmd.After, _ = time.ParseDuration(n.again.After)
+		}
 		cmd.Op = OpRead
-		if step.Type.action {
+		if n.step.Type.action {
 			cmd.Op = OpObserve
+			return cmd, m.claim(n, n.scope)
 		}
 	case phObserved:
 		cmd.Op = OpDo
-		if m.inDoubtAt > 0 && m.started[m.inDoubtAt-1] == i {
-			cmd.Op = OpRecover // its Do may have begun before the journal was opened again
+		if n.doubt {
+			cmd.Op = OpRecover
 		}
 	case phUnknown:
 		cmd.Op = OpRecover
-	case phAmbiguous:
-		return record(Event{Kind: EvEnded, State: StateStuck,
-			Reason: fmt.Sprintf("step %s: nobody can tell whether its write happened: %s", step.ID, s.verdict.Reason)})
 	case phDone:
-		return m.nextAssertion(step, s)
+		return m.nextAssertion(n), true
+	default:
+		return cmd, false // it is stuck
 	}
-	return cmd
+	return cmd, true
 }
 
-func (m *Machine) nextCondition(step *Step) Command {
-	got, err := step.cond.eval(m.env, "if", nil)
+func (m *Machine) nextCondition(n *node) Command {
+	got, err := n.step.cond.eval(n.scope.env, "if", nil)
 	if err != nil {
-		return record(Event{Kind: EvFailed, Step: step.ID, Error: "its condition: " + err.Error()})
+		return record(Event{Kind: EvFailed, Step: n.name, Error: "its condition: " + err.Error()})
 	}
 	value := got.(bool)
-	return record(Event{Kind: EvCondition, Step: step.ID, Value: &value})
+	return record(Event{Kind: EvCondition, Step: n.name, Value: &value})
 }
 
-func (m *Machine) nextAssertion(step *Step, s *stepState) Command {
-	a := step.asserts[s.asserted]
-	got, err := a.eval(m.env, "assert", nil)
+// nextEntered is what comes once a step is to be carried out.
+func (m *Machine) nextEntered(n *node) Command {
+	if n.loop != nil {
+		return m.nextItems(n)
+	}
+	return m.nextInputs(n)
+}
+
+func (m *Machine) nextItems(n *node) Command {
+	loop := n.step.Loop
+	got, err := loop.each.eval(n.scope.env, "for_each", nil)
+	items, isList := got.([]any)
+	var keys []string
+	switch {
+	case err == nil && !isList:
+		err = fmt.Errorf("it yields no list")
+	case err == nil:
+		keys, err = loop.keys(items)
+	}
 	if err != nil {
-		return record(Event{Kind: EvFailed, Step: step.ID, Error: fmt.Sprintf("its assertion %s: %v", a.source, err)})
+		return record(Event{Kind: EvFailed, Step: n.name, Error: "for_each: " + err.Error()})
+	}
+	encoded, _ := binding.Encode(items).([]any)
+	return record(Event{Kind: EvItems, Step: n.name, Keys: keys, Items: encoded})
+}
+
+// nextLoopEnd says what became of a loop.
+func (m *Machine) nextLoopEnd(n *node) Command {
+	l := n.loop
+	if l.stopped != "" {
+		return record(Event{Kind: EvFailed, Step: n.name, Error: l.why(), Setting: l.setting})
+	}
+	return record(Event{Kind: EvDone, Step: n.name, Out: map[string]any{"total": len(l.items), "failed": len(l.failed)}})
+}
+
+func (m *Machine) nextAssertion(n *node) Command {
+	e := assertionEvent(n.name, n.step.asserts[n.asserted], n.asserted, n.scope.env)
+	r := n.step.Retry
+	if r != nil && !n.step.Type.action && n.tried+1 < r.Attempts && (e.Kind == EvFailed || !*e.Value) {
+		e.Again = &Again{Tried: n.tried + 1, After: r.wait(n.tried + 1).String()}
+	}
+	return record(e)
+}
+
+func (m *Machine) nextScopeAssertion(s *scope) Command {
+	name := s.name
+	if !s.item() {
+		name = s.owner.name
+	}
+	return record(assertionEvent(name, s.asserts()[s.asserted], s.asserted, s.env))
+}
+
+// assertionEvent is what an assertion comes to.
+func assertionEvent(step string, a assertion, index int, env map[string]any) Event {
+	got, err := a.eval(env, "assert", nil)
+	if err != nil {
+		return Event{Kind: EvFailed, Step: step, Error: fmt.Sprintf("its assertion %s: %v", a.source, err)}
 	}
 	value := got.(bool)
-	e := Event{Kind: EvAssertion, Step: step.ID, Index: s.asserted, Value: &value}
+	e := Event{Kind: EvAssertion, Step: step, Index: index, Value: &value}
 	if !value {
-		e.Reason = fmt.Sprintf("its assertion does not hold: %s%s", a.source, a.known(m.env))
+		e.Reason = fmt.Sprintf("its assertion does not hold: %s%s", a.source, a.known(env))
 	}
-	return record(e)
+	return e
 }
 
-func (m *Machine) nextInputs(step *Step) Command {
+func (m *Machine) nextInputs(n *node) Command {
 	var deferred []string
-	in, err := evalFields(step.inputs, m.env, "", &deferred)
+	in, err := evalFields(n.step.inputs, n.scope.env, "", &deferred)
 	if err == nil {
-		err = step.Type.complete(in, deferred)
+		err = n.step.Type.complete(in, deferred)
 	}
 	if err != nil {
-		return record(Event{Kind: EvFailed, Step: step.ID, Error: err.Error()})
+		return record(Event{Kind: EvFailed, Step: n.name, Error: err.Error()})
 	}
-	e := Event{Kind: EvInputs, Step: step.ID, In: encode(in), Deferred: deferred}
-	if step.Type.action {
-		if e.Claims, err = step.Type.claims(in); err != nil {
-			return record(Event{Kind: EvFailed, Step: step.ID, Error: err.Error()})
+	e := Event{Kind: EvInputs, Step: n.name, In: encode(in), Deferred: deferred}
+	if n.step.Type.action {
+		if e.Claims, err = n.step.Type.claims(in); err != nil {
+			return record(Event{Kind: EvFailed, Step: n.name, Error: err.Error()})
 		}
 	}
 	return record(e)
-}
-
-// nextUndo undoes what was started, the last first. An action whose outcome
-// is not known is looked at before. A failure keeps back only what has to wait
-// for it.
-func (m *Machine) nextUndo() Command {
-	for ; m.undoing >= 0; m.undoing-- {
-		i := m.started[m.undoing]
-		s, step := &m.steps[i], m.program.Steps[i]
-		cmd := Command{Step: step, In: s.in, Deferred: s.deferred, Saw: s.saw, Out: s.out}
-		if by := m.heldBackBy(m.undoing); by != nil {
-			return record(Event{Kind: EvUndoFail, Step: step.ID, Error: fmt.Sprintf(
-				"held back: step %s changed the same afterwards and is not undone yet", by.ID)})
-		}
-		switch s.phase {
-		case phObserved, phUnknown, phDoubt:
-			cmd.Op = OpRecover
-			return cmd
-		case phDone:
-			cmd.Op = OpUndo
-			return cmd
-		case phAmbiguous:
-			return record(Event{Kind: EvUndoFail, Step: step.ID,
-				Error:    "nobody can tell whether its write happened: " + s.verdict.Reason,
-				Residues: perhaps(step, s)})
-		}
-	}
-	if m.UndoErr() != nil {
-		return record(Event{Kind: EvEnded, State: StateRollbackIncomplete})
-	}
-	return record(Event{Kind: EvEnded, State: StateRolledBack})
-}
-
-// heldBackBy is an action that was started after the one at position at, has set
-// the same thing anew, and could not be undone. To undo the earlier one first
-// would be wrong: undoing the later one after that would bring back what the
-// earlier one had set.
-func (m *Machine) heldBackBy(at int) *Step {
-	i := m.started[at]
-	step := m.program.Steps[i]
-	switch m.steps[i].phase {
-	case phFailed, phUndone, phUndoFailed:
-		return nil
-	}
-	if m.undoErrs == nil || step.Type.Undo != UndoExact {
-		return nil
-	}
-	var claims []string
-	for _, j := range m.started[at+1:] {
-		later := m.program.Steps[j]
-		if m.steps[j].phase != phUndoFailed || later.Type != step.Type {
-			continue
-		}
-		if claims == nil {
-			claims, _ = step.Type.claims(m.steps[i].in)
-		}
-		theirs, _ := later.Type.claims(m.steps[j].in)
-		if slices.ContainsFunc(claims, func(c string) bool { return slices.Contains(theirs, c) }) {
-			return later
-		}
-	}
-	return nil
-}
-
-// perhaps are the residues of a write that may have happened.
-func perhaps(step *Step, s *stepState) []Residue {
-	claims, _ := step.Type.claims(s.in)
-	ids := s.verdict.Candidates
-	if len(ids) == 0 {
-		ids = []string{""}
-	}
-	var out []Residue
-	for _, id := range ids {
-		r := Residue{Kind: step.Type.Name, ID: id, Effect: Added, Perhaps: true, Note: s.verdict.Reason}
-		if len(claims) > 0 {
-			r.Owner = claims[0]
-		}
-		out = append(out, r)
-	}
-	return out
 }
 
 // encode turns run-time values into what a journal holds.

@@ -44,7 +44,7 @@ type cost struct {
 
 // The bounds on a document's tokens, each worth some tenths of a second.
 const (
-	maxTokens  = 300_000
+	maxTokens  = 250_000
 	maxKey     = 1024 // runes: YAML 1.2, 7.4.2 of implicit keys
 	maxEntries = 5000 // of the one block mapping that a document may be
 	maxMoves   = 1_000_000_000
@@ -59,7 +59,7 @@ func (p *parser) parse() *Node {
 		}
 	}
 	if len(p.tokens) > maxTokens {
-		p.fail(0, "the document has more than 300,000 values and signs", "split it into several playbooks, or give data as inputs")
+		p.fail(0, "the document has more than 250,000 values and signs", "split it into several playbooks, or give data as inputs")
 		return nil
 	}
 	p.scalars = make(map[*token.Token]*Node, len(p.tokens)/2)
@@ -181,7 +181,7 @@ func (p *parser) fault(pos Position, message, cure string) {
 		return
 	}
 	p.faults.Add(pos, message, cure)
-	if len(p.faults) == maxFaults {
+	if len(p.faults) == maxFaults-1 {
 		p.fail(p.i, "too many faults; the rest of the document is not read", "correct these first")
 	}
 }

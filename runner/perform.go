@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"example.com/rekey/runner/binding"
@@ -38,16 +40,21 @@ func (c Clock) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// executor carries out the commands of a machine that concern steps. It is
-// the same in a run and in a rehearsal; the catalogue's capabilities differ.
+// executor carries out the commands of a machine that concern steps, several
+// at a time. It is the same in a run and in a rehearsal; the catalogue's
+// capabilities differ.
 type executor struct {
-	machine   *Machine
+	program   *Program
+	run       string // its id
 	catalogue *Catalogue
 	clock     Clock
 	settle    time.Duration
 	secrets   map[string]any // the secret inputs at hand
-	rehearsal bool           // secrets may be missing
-	lost      map[string]time.Time
+	rehearsal bool           // secrets may be missing, and the clock stands still
+
+	mu    sync.Mutex
+	lost  map[string]time.Time // when the answer to a step's write was lost
+	tries map[string]time.Time // when a step's try began
 }
 
 // unknown is implemented by errors after which a write may have happened: its
@@ -63,11 +70,11 @@ type invalidSetting interface{ InvalidSetting() bool }
 // what was asked for is asked for again when the run goes on. A write in
 // flight is left to finish.
 func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished bool) {
-	g := &guard{step: cmd.Step.ID, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0}
-	if info := x.machine.Info(); info != nil {
-		g.run = info.ID
+	g := &guard{run: x.run, step: cmd.Name, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0}
+	e = Event{Step: cmd.Name}
+	if cmd.After > 0 && x.clock.sleep(ctx, cmd.After) != nil {
+		return e, false
 	}
-	e = Event{Step: cmd.Step.ID}
 	if cmd.Op == OpRecover {
 		return x.recover(ctx, cmd, g, e)
 	}
@@ -79,16 +86,22 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 		}
 		return e, true
 	}
-	writing := g.attach(context.WithoutCancel(ctx))
-	switch cmd.Op {
-	case OpRead:
-		x.result(&e, g, EvDone, step.(Query).Read(g.attach(ctx)))
-	case OpObserve:
-		x.result(&e, g, EvObserved, step.(Action).Observe(g.attach(ctx)))
-	case OpDo:
-		x.do(&e, g, step.(Action).Do(writing))
-	case OpUndo:
-		residues, err := step.(Action).Undo(writing)
+	reading, writing, done, late := x.timed(ctx, cmd)
+	defer done()
+	switch {
+	case late != nil:
+		x.result(&e, g, EvFailed, late)
+	case cmd.Op == OpRead:
+		x.result(&e, g, EvDone, overtime(cmd, reading, step.(Query).Read(g.attach(reading))))
+	case cmd.Op == OpObserve:
+		x.result(&e, g, EvObserved, overtime(cmd, reading, step.(Action).Observe(g.attach(reading))))
+		if e.Kind == EvObserved && cmd.Saw != nil {
+			x.compare(&e, t, cmd.Saw, read(step, t.saw))
+		}
+	case cmd.Op == OpDo:
+		x.do(&e, g, overtime(cmd, writing, step.(Action).Do(g.attach(writing))))
+	case cmd.Op == OpUndo:
+		residues, err := step.(Action).Undo(g.attach(writing))
 		x.result(&e, g, EvUndone, err)
 		if e.Residues = residues; err != nil {
 			e.Kind = EvUndoFail
@@ -103,9 +116,80 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 	case EvDone:
 		e.Out = encode(read(step, t.out))
 	case EvFailed:
+		x.again(&e, cmd)
 		return e, cmd.Op == OpDo || ctx.Err() == nil
 	}
 	return e, true
+}
+
+// timed are the contexts of one try: what it reads ends with the run, what it
+// writes does not, and both end with the step's timeout, which counts from the
+// try's beginning. Late is why the try has no time left at all.
+func (x *executor) timed(ctx context.Context, cmd Command) (reading, writing context.Context, done func(), late error) {
+	writing = context.WithoutCancel(ctx)
+	limit := cmd.Step.Timeout
+	if limit == 0 || x.rehearsal || cmd.Op == OpUndo {
+		return ctx, writing, func() {}, nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	began, ok := x.tries[cmd.Name]
+	if cmd.Op != OpDo || !ok {
+		began = x.clock.now()
+		if x.tries == nil {
+			x.tries = map[string]time.Time{}
+		}
+		x.tries[cmd.Name] = began
+	}
+	left := limit - x.clock.now().Sub(began)
+	if left <= 0 {
+		return ctx, writing, func() {}, fmt.Errorf("it took longer than its timeout of %s, and nothing was written", limit)
+	}
+	reading, stopReading := context.WithTimeout(ctx, left)
+	writing, stopWriting := context.WithTimeout(writing, left)
+	return reading, writing, func() { stopReading(); stopWriting() }, nil
+}
+
+// timeoutError is a try that its timeout has ended.
+type timeoutError struct {
+	limit time.Duration
+	error
+}
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("it took longer than its timeout of %s: %v", e.limit, e.error)
+}
+
+func (e *timeoutError) Unwrap() error { return e.error }
+
+// overtime says of an error that the step's timeout is its cause.
+func overtime(cmd Command, ctx context.Context, err error) error {
+	if err == nil || cmd.Step.Timeout == 0 || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return &timeoutError{cmd.Step.Timeout, err}
+}
+
+// again says of a failed try that another follows: if the step has one left,
+// certainly nothing was written, and no setting is to blame.
+func (x *executor) again(e *Event, cmd Command) {
+	r := cmd.Step.Retry
+	if r == nil || cmd.Tried+1 >= r.Attempts || e.Setting || e.Write != nil || cmd.undo {
+		return
+	}
+	e.Again = &Again{Tried: cmd.Tried + 1, After: r.wait(cmd.Tried + 1).String()}
+}
+
+// compare fails another try that does not see what the one before saw: the
+// plan was for that, and somebody has changed it since.
+func (x *executor) compare(e *Event, t *Type, before, now map[string]any) {
+	for _, f := range t.saw {
+		if f.Loose || reflect.DeepEqual(binding.Encode(before[f.Name]), binding.Encode(now[f.Name])) {
+			continue
+		}
+		e.Kind, e.Error = EvFailed, fmt.Sprintf("between two tries somebody else changed what it is to change (%s is not what it was)", f.Name)
+		return
+	}
 }
 
 // result completes an event with what the guard saw, and with the error.
@@ -138,6 +222,8 @@ func (x *executor) do(e *Event, g *guard, err error) {
 		return
 	}
 	e.Kind = EvUnknown
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.lost == nil {
 		x.lost = map[string]time.Time{}
 	}
@@ -148,7 +234,9 @@ func (x *executor) do(e *Event, g *guard, err error) {
 // only once settle has passed since it could last have left: a late write is
 // real. Until then the executor waits and has the step look again.
 func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) (Event, bool) {
-	since, ok := x.lost[cmd.Step.ID]
+	x.mu.Lock()
+	since, ok := x.lost[cmd.Name]
+	x.mu.Unlock()
 	if !ok {
 		since = x.clock.now() // a process that ended may have sent it until now
 	}
@@ -176,8 +264,11 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 			}
 			continue
 		}
-		if e.Verdict = &v; v.Outcome == Happened {
+		switch e.Verdict = &v; v.Outcome {
+		case Happened:
 			e.Out = encode(read(step, t.out))
+		case Not:
+			x.again(&e, cmd)
 		}
 		return e, true
 	}
@@ -214,7 +305,7 @@ func (x *executor) withSecrets(cmd Command, g *guard) (map[string]any, error) {
 	if len(cmd.Deferred) == 0 || cmd.Op == OpUndo || cmd.Op == OpRecover {
 		return cmd.In, nil
 	}
-	for _, name := range x.machine.program.secretsOf(cmd.Step) {
+	for _, name := range x.program.secretsOf(cmd.Step) {
 		if _, ok := x.secrets[name]; ok {
 			continue
 		}
@@ -224,7 +315,7 @@ func (x *executor) withSecrets(cmd Command, g *guard) (map[string]any, error) {
 		g.missing = cmd.Deferred
 		return cmd.In, nil
 	}
-	env, err := x.secretEnv()
+	env, err := x.secretEnv(cmd.env)
 	if err != nil {
 		return nil, err
 	}
@@ -244,9 +335,9 @@ func (x *executor) withSecrets(cmd Command, g *guard) (map[string]any, error) {
 
 // secretEnv is what expressions see with the secrets at hand, and the vars that
 // need no others.
-func (x *executor) secretEnv() (map[string]any, error) {
-	program := x.machine.program
-	env, vars := maps.Clone(x.machine.env), map[string]any{}
+func (x *executor) secretEnv(known map[string]any) (map[string]any, error) {
+	program := x.program
+	env, vars := maps.Clone(known), map[string]any{}
 	inputs := maps.Clone(env["inputs"].(map[string]any))
 	maps.Copy(inputs, x.secrets)
 	env["inputs"], env["vars"] = inputs, vars

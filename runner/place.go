@@ -14,12 +14,17 @@ const cureTag = "leave it out: types come from the step types and inputs; put a 
 // that the lexer gives (columns omit tabs, offsets drift behind comments): the
 // text between two tokens is white space and comments or the document is
 // refused, so that nothing the lexer passes over can be lost in silence. The
-// offset is put into the token, where the parser's nodes have it again.
+// place is put into the token: goccy's parser goes by the column and line, and
+// its nodes have the offset again.
 func (p *parser) place(k int) int {
 	tk := p.tokens[k]
 	crossed := p.gap() || k == 0
 	at := p.i
 	tk.Position.Offset = at
+	if tk.Type != token.InvalidType { // whose line tells what is wrong
+		pos := p.source.position(at)
+		tk.Position.Line, tk.Position.Column = pos.Line, pos.Column
+	}
 	if p.outOfPlace(k, crossed) {
 		return 1
 	}
@@ -75,9 +80,12 @@ func (p *parser) expect(text string) {
 	}
 }
 
-// lost ends the reading where the lexer's tokens and the text part.
+// lost ends the reading where the lexer's tokens and the text part. Behind a
+// text that was refused they may: that is no fault of its own.
 func (p *parser) lost() {
 	switch r := p.peek(0); {
+	case p.unsound:
+		p.over, p.i = true, len(p.source.runes)
 	case r == '#':
 		p.fail(p.i, "a text without quotes cannot begin with #", "put it in quotes, or put a space before a comment")
 	case r == '!':
@@ -113,6 +121,9 @@ func (p *parser) outOfPlace(k int, crossed bool) bool {
 	ended := k > 0 && p.tokens[k-1].Type == token.DocumentEndType && tk.Type != token.DocumentEndType
 	if ended || k > 0 && tk.Type == token.DocumentHeaderType {
 		p.fail(p.i, "a second document", "keep one document in a file")
+	}
+	if k > 0 && !crossed && p.tokens[k-1].Type == token.DocumentHeaderType && (p.isKey(k) || tk.Type == token.SequenceEntryType) {
+		p.fail(p.i, "a value in the line of ---", "begin it on the next line")
 	}
 	if crossed && !p.inFlow() && p.isValue(k) && p.peek(0) != '?' && p.source.column(p.i) <= p.parent() {
 		p.dedented()

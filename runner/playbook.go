@@ -22,22 +22,13 @@ type Playbook struct {
 	Description string
 	OnFailure   string // "rollback" (default) or "keep"
 	Inputs      []*Input
-	Vars        []Entry // in the text's order; names are checked
+	Vars        []Entry  // in the text's order; names are checked
+	Ignore      []Ignore // warnings silenced for the whole playbook
 	Steps       []*StepDecl
 	Outputs     []Entry // in the text's order; names are checked
 	Pos         Position
-}
 
-// StepDecl is one step as written.
-type StepDecl struct {
-	ID      string
-	Name    string
-	Type    string   // the step type's key; empty if a fault was reported
-	TypePos Position // of that key
-	With    *Node    // what stands under that key; an empty Map if nothing does
-	If      *Node    // nil: no condition
-	Assert  []*Node
-	Pos     Position
+	faulty bool // a fault was reported when it was read
 }
 
 // Digest is the SHA-256 of the text as given, in hex.
@@ -45,15 +36,6 @@ func (p *Playbook) Digest() string {
 	sum := sha256.Sum256(p.Source)
 	return hex.EncodeToString(sum[:])
 }
-
-// The keys of a playbook and of a step, in the order in which messages list
-// them. laterKeys belong to the language but to no version that this parser
-// reads; they are refused by name, so that none is taken for a step type.
-var (
-	playbookKeys = []string{"rekey", "playbook", "version", "description", "inputs", "vars", "on_failure", "steps", "outputs"}
-	stepKeys     = []string{"id", "name", "if", "assert"}
-	laterKeys    = []string{"retry", "timeout", "ignore", "rollback", "for_each", "as", "key", "concurrency", "batches", "max_failures", "steps"}
-)
 
 // exprKeywords are the words that expr-lang/expr reserves (its language
 // definition, and the words its lexer makes operators); a name among them
@@ -82,11 +64,8 @@ func ParsePlaybook(file string, data []byte) (*Playbook, Faults) {
 		r.root(root)
 	}
 	r.faults.Sort()
-	if len(r.faults) > maxFaults {
-		last := r.faults[maxFaults-1]
-		r.faults = r.faults[:maxFaults]
-		r.faults.Add(last.Position, "more faults follow, which are not shown", "correct these first")
-	}
+	r.faults.cap()
+	r.playbook.faulty = r.faults.Err() != nil
 	return r.playbook, r.faults.InFile(file)
 }
 
@@ -94,6 +73,9 @@ func ParsePlaybook(file string, data []byte) (*Playbook, Faults) {
 type reader struct {
 	playbook *Playbook
 	faults   Faults
+	loops    int // how many there are so far
+	patterns int // the size of the patterns so far
+	matching int // what it took to hold defaults against them
 }
 
 func (r *reader) root(root *Node) {
@@ -104,7 +86,7 @@ func (r *reader) root(root *Node) {
 	if !r.language(root) {
 		return
 	}
-	r.known(root, playbookKeys)
+	r.known(root, playbookDocs.names())
 	p := r.playbook
 	p.Name = r.form(root, "playbook", playbookForm, "write lower-case letters, digits and hyphens, such as rotate-app-key")
 	p.Version = r.form(root, "version", semverForm, "write a semantic version of three numbers, such as 1.0.0")
@@ -121,7 +103,8 @@ func (r *reader) root(root *Node) {
 	}
 	p.Vars = r.named(root.Get("vars"), "vars")
 	p.Outputs = r.named(root.Get("outputs"), "outputs")
-	r.steps(root)
+	p.Ignore = r.ignore(root.Get("ignore"))
+	r.playbook.Steps = r.steps(root, map[string]int{})
 }
 
 // language checks the language version, which stands first so that a reader
@@ -163,10 +146,15 @@ func candidates(name string, names []string) string {
 			return "did you mean " + strings.Join(near[:min(len(near), 5)], " or ") + "?"
 		}
 	}
+	return "it knows " + listed(names)
+}
+
+// listed are names in a sentence, the first five of them.
+func listed(names []string) string {
 	if len(names) > 5 {
-		return "it knows " + strings.Join(names[:5], ", ") + ", …"
+		return strings.Join(names[:5], ", ") + ", …"
 	}
-	return "it knows " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // text is a String node's text; any other kind is a fault, a missing node the
@@ -191,7 +179,7 @@ func (r *reader) form(root *Node, key string, form *regexp.Regexp, cure string) 
 	n := root.Get(key)
 	switch {
 	case n == nil:
-		r.faults.Add(root.Pos, key+" is missing", cure)
+		r.faults.Add(root.Pos, key+" is missing", "add "+key+": "+strings.TrimPrefix(cure, "write "))
 		return ""
 	case n.Kind == Int || n.Kind == Float:
 		r.faults.Add(n.Pos, key+" "+quoted(n.raw)+" is not of the right form", cure)
@@ -236,126 +224,4 @@ func (r *reader) name(n *Node) {
 	case !nameForm.MatchString(text):
 		r.faults.Add(n.Pos, quoted(text)+" is no name", "write a lower-case letter, then up to 62 of a-z, 0-9 and _")
 	}
-}
-
-func (r *reader) steps(root *Node) {
-	n := root.Get("steps")
-	const cure = "write at least one step: a list item with an id and a step type"
-	switch {
-	case n == nil:
-		r.faults.Add(root.Pos, "steps is missing", cure)
-		return
-	case n.Kind != List && n.Kind != Null:
-		r.faults.Add(n.Pos, "steps is a list, this is "+n.Kind.String(), "begin each step with a dash")
-		return
-	case len(n.Items) == 0:
-		r.faults.Add(n.Pos, "steps is empty", cure)
-		return
-	}
-	lines := map[string]int{} // where an id stands first
-	for _, item := range n.Items {
-		r.playbook.Steps = append(r.playbook.Steps, r.step(item, lines))
-	}
-}
-
-func (r *reader) step(n *Node, lines map[string]int) *StepDecl {
-	s := &StepDecl{Pos: n.Pos, TypePos: n.Pos, With: &Node{Kind: Map, Pos: n.Pos}}
-	if n.Kind != Map {
-		r.faults.Add(n.Pos, "a step is a mapping, this is "+n.Kind.String(), "write an id and a step type")
-		return s
-	}
-	r.id(s, n, lines)
-	s.Name = r.text(n.Get("name"), "name")
-	if s.If = n.Get("if"); s.If != nil && s.If.Kind == Null {
-		r.faults.Add(s.If.Pos, "if has no condition", "write one, such as $<inputs.activate>, or leave it out")
-		s.If = nil
-	}
-	r.assert(s, n.Get("assert"))
-	r.stepType(s, n)
-	return s
-}
-
-func (r *reader) id(s *StepDecl, n *Node, lines map[string]int) {
-	id := n.Get("id")
-	if id == nil {
-		r.faults.Add(n.Pos, "the step has no id", "add one: other steps, the plan and the journal name it by that")
-		return
-	}
-	s.ID = r.text(id, "id")
-	if id.Kind != String {
-		return
-	}
-	r.name(id)
-	if line, again := lines[s.ID]; again {
-		r.faults.Add(id.Pos, "the id "+quoted(s.ID)+" is given again; it stands first in line "+itoa(line), "choose another id")
-		return
-	}
-	lines[s.ID] = id.Pos.Line
-}
-
-func (r *reader) assert(s *StepDecl, n *Node) {
-	switch {
-	case n == nil:
-		return
-	case n.Kind == List:
-		s.Assert = n.Items
-	default:
-		s.Assert = []*Node{n}
-	}
-	for _, a := range s.Assert {
-		if a.Kind == Null {
-			r.faults.Add(a.Pos, "assert has no condition", "write one, such as $<steps.gen.kid != \"\">, or leave it out")
-		}
-	}
-	s.Assert = slices.DeleteFunc(slices.Clone(s.Assert), func(a *Node) bool { return a.Kind == Null })
-	if n.Kind == List && len(n.Items) == 0 {
-		r.faults.Add(n.Pos, "assert is an empty list", "write a condition, or leave assert out")
-	}
-}
-
-// stepType finds the one key of a step that names its type: any that the
-// language does not know.
-func (r *reader) stepType(s *StepDecl, n *Node) {
-	var types []Entry
-	later := false
-	for _, e := range n.Entries {
-		key := e.Key.Value.(string)
-		switch {
-		case slices.Contains(stepKeys, key):
-		case slices.Contains(laterKeys, key):
-			later = true
-			r.faults.Add(e.Key.Pos, key+" is not yet part of this version of the language", "leave it out")
-		default:
-			types = append(types, e)
-		}
-	}
-	// A misspelt key of the language looks like a second step type.
-	if len(types) > 1 {
-		slices.SortStableFunc(types, func(a, b Entry) int { return misspelt(a) - misspelt(b) })
-		first, second := types[0].Key, types[1].Key
-		cure := "keep one, and move the other into a step of its own"
-		if misspelt(types[1]) == 1 {
-			cure = candidates(second.Value.(string), stepKeys)
-		}
-		r.faults.Add(second.Pos, "a step has one step type; this one has "+quoted(first.Value.(string))+" and "+quoted(second.Value.(string)), cure)
-	}
-	if len(types) == 0 {
-		if !later || n.Get("steps") == nil {
-			r.faults.Add(n.Pos, "the step has no step type", "add one as a key, with its inputs below; 'rekey steps' lists them")
-		}
-		return
-	}
-	s.Type, s.TypePos = types[0].Key.Value.(string), types[0].Key.Pos
-	if types[0].Value.Kind != Null {
-		s.With = types[0].Value
-	}
-}
-
-// misspelt is 1 if the key looks like one of a step's own keys.
-func misspelt(e Entry) int {
-	key := e.Key.Value.(string)
-	if len(key) <= 64 && len(binding.Suggest(key, stepKeys)) > 0 {
-		return 1
-	}
-	return 0
 }

@@ -15,7 +15,7 @@ import (
 	"example.com/rekey/runner/journal"
 )
 
-var seeds = flag.Uint64("seeds", 800, "how many random runs TestRandomRuns makes")
+var seeds = flag.Uint64("seeds", 1500, "how many random runs TestRandomRuns makes")
 
 // Whatever program, whatever goes wrong, wherever it is stopped or killed, once
 // and again: a run ends done, or undone apart from stated residues, or says why
@@ -29,7 +29,7 @@ func TestRandomRuns(t *testing.T) {
 			t.Fatalf("seed %d; the program:\n%s\nits events:\n%s", seed, r.body, r.record())
 		}
 	}
-	for _, s := range []State{StateDone, StateFailed, StateRolledBack, StateRollbackIncomplete, StateInterrupted, StateStuck} {
+	for _, s := range []State{StateDone, StateDoneWithFailures, StateFailed, StateRolledBack, StateRollbackIncomplete, StateInterrupted, StateStuck} {
 		if ends[s] < 10 {
 			t.Errorf("only %d ended %s", ends[s], s)
 		}
@@ -39,9 +39,12 @@ func TestRandomRuns(t *testing.T) {
 // memory is a journal that is not on disk.
 type memory []journal.Record
 
-func (m *memory) Append(event any) (journal.Record, error) {
-	rec := journal.Record{Seq: len(*m) + 1, Event: slices.Clone(event.(json.RawMessage))}
-	*m = append(*m, rec)
+// Append keeps an event in the run's journal.
+func (r *randomRun) Append(event any) (journal.Record, error) {
+	r.world.mu.Lock()
+	defer r.world.mu.Unlock()
+	rec := journal.Record{Seq: len(r.journal) + 1, Event: slices.Clone(event.(json.RawMessage))}
+	r.journal = append(r.journal, rec)
 	return rec, nil
 }
 
@@ -49,8 +52,9 @@ func (m *memory) Append(event any) (journal.Record, error) {
 type moment struct {
 	records memory
 	things  map[string]string
-	pending func()
+	pending []func()
 	sent    map[string]int
+	took    map[string]int
 }
 
 type randomRun struct {
@@ -76,24 +80,58 @@ func (r *randomRun) pick(from ...string) string { return from[r.rand.IntN(len(fr
 func (r *randomRun) steps() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "on_failure: %s\ninputs:\n  yes: {type: bool, default: true}\n  no: {type: bool, default: false}\nsteps:\n", r.pick("rollback", "rollback", "keep"))
-	for i := range 1 + r.rand.IntN(6) {
-		fmt.Fprintf(&b, "  - id: s%d\n", i)
-		if r.chance(3) {
-			fmt.Fprintf(&b, "    if: '$<%s>'\n", r.pick("inputs.yes", "inputs.no", "not inputs.no", "1 / (inputs.no ? 0 : 1) > 0"))
-		}
-		switch r.rand.IntN(5) {
-		case 0:
-			fmt.Fprintf(&b, "    look: {name: %s}\n", r.pick("a", "b", "c"))
-		case 1:
-			fmt.Fprintf(&b, "    add: {name: new%d}\n", i)
-		default:
-			fmt.Fprintf(&b, "    put: {name: %s, value: %s}\n", r.pick("a", "b", "c"), r.pick(fmt.Sprint("v", i), fmt.Sprint("v", i), "old"))
-			if r.chance(3) {
-				fmt.Fprintf(&b, "    assert: [$<true>, $<steps.s%d.value %s \"old\">]\n", i, r.pick("==", "!=", "!="))
-			}
-		}
+	for i := range 1 + r.rand.IntN(5) {
+		r.step(&b, "  ", fmt.Sprintf("s%d", i), "", 2)
 	}
 	return b.String()
+}
+
+// step makes up a step, a block or a loop, in which what is touched carries a
+// suffix: items of a loop touch things of their own.
+func (r *randomRun) step(b *strings.Builder, indent, id, suffix string, depth int) {
+	fmt.Fprintf(b, "%s- id: %s\n", indent, id)
+	indent += "  "
+	if r.chance(3) {
+		fmt.Fprintf(b, "%sif: '$<%s>'\n", indent, r.pick("inputs.yes", "inputs.no", "not inputs.no", "1 / (inputs.no ? 0 : 1) > 0"))
+	}
+	if depth > 0 && r.chance(3) {
+		if r.chance(2) {
+			as := "x" + fmt.Sprint(depth)
+			fmt.Fprintf(b, "%sfor_each: %s\n%sas: %s\n", indent, r.pick("[1]", "[1, 2, 3]", "[k, l, m, n, o]", `'$<filter([1, 2, 3], # > 5)>'`), indent, as)
+			fmt.Fprintf(b, "%sconcurrency: %d\n%smax_failures: %d\n", indent, 1+r.rand.IntN(3), indent, r.rand.IntN(3))
+			if r.chance(2) {
+				fmt.Fprintf(b, "%sbatches: %s\n", indent, r.pick("[1, 100%]", "[2]", "[1, 50%]"))
+			}
+			suffix += "-$<" + as + ">"
+		}
+		if r.chance(4) {
+			fmt.Fprintf(b, "%sassert: $<%s>\n", indent, r.pick("true", "true", "inputs.yes", "inputs.no"))
+		}
+		fmt.Fprintf(b, "%ssteps:\n", indent)
+		for i := range 1 + r.rand.IntN(3) {
+			r.step(b, indent+"  ", fmt.Sprintf("%s_%d", id, i), suffix, depth-1)
+		}
+		return
+	}
+	if r.chance(4) {
+		fmt.Fprintf(b, "%sretry: {attempts: 3}\n", indent)
+	}
+	switch r.rand.IntN(6) {
+	case 0:
+		fmt.Fprintf(b, "%slook: {name: %q}\n", indent, r.pick("a", "b", "c")+suffix)
+		if r.chance(3) {
+			fmt.Fprintf(b, "%sassert: $<steps.%s.size %s 0>\n", indent, id, r.pick(">", "=="))
+		}
+	case 1:
+		fmt.Fprintf(b, "%sadd: {name: %q}\n", indent, "new"+id+suffix)
+	case 2:
+		fmt.Fprintf(b, "%sput: {name: forbidden, value: x}\n", indent)
+	default:
+		fmt.Fprintf(b, "%sput: {name: %q, value: %s}\n", indent, r.pick("a", "b", "c")+suffix, r.pick("v"+id, "v"+id, "old"))
+		if r.chance(3) {
+			fmt.Fprintf(b, "%sassert: [$<true>, $<steps.%s.value %s \"old\">]\n", indent, id, r.pick("==", "!=", "!="))
+		}
+	}
 }
 
 func (r *randomRun) run() {
@@ -133,19 +171,21 @@ func (r *randomRun) fault() {
 		r.world.faults[""] = f
 		return
 	}
-	what := r.pick("back a=old", "back b=old", "back c=", "put a=v1", "put b=v2", "put c=v3", "add new4")
+	what := r.pick("back a=old", "back b=old", "back c=", "put a=vs1", "put b=vs2", "put a-2=vs1_0", "add news4", "back a-1=", "back b-k=")
 	r.world.faults[what] = f
 }
 
 // loop drives the run's program, with what was recorded so far.
 func (r *randomRun) loop() *loop {
 	local := Local{Clock: r.world.clock(), Settle: time.Minute, Watch: r.watch}
-	return local.runner(r.program, r.world.catalogue(r.t), nil, &r.journal)
+	return local.runner("r", r.program, r.world.catalogue(r.t), nil, r)
 }
 
 func (r *randomRun) watch(e Event) {
+	r.world.mu.Lock()
+	defer r.world.mu.Unlock()
 	r.keep()
-	if len(r.journal) > 300 {
+	if len(r.journal) > 600 {
 		r.t.Fatalf("seed %d: it does not end:\n%s", r.seed, r.body)
 	}
 	if r.stop != nil && r.chance(25) {
@@ -174,7 +214,7 @@ func (m memory) last(step string) (s struct{ In, Saw map[string]any }) {
 }
 
 func (r *randomRun) keep() {
-	r.moments = append(r.moments, moment{slices.Clone(r.journal), maps.Clone(r.world.things), r.world.pending, maps.Clone(r.world.sent)})
+	r.moments = append(r.moments, moment{slices.Clone(r.journal), maps.Clone(r.world.things), r.world.pending, maps.Clone(r.world.sent), maps.Clone(r.world.took)})
 }
 
 // crash goes back to some moment of the run or of its rollback, and rolls back
@@ -182,7 +222,7 @@ func (r *randomRun) keep() {
 func (r *randomRun) crash() {
 	at := r.moments[r.rand.IntN(len(r.moments))]
 	r.journal, r.world.things = slices.Clone(at.records), maps.Clone(at.things)
-	r.world.pending, r.world.sent = at.pending, maps.Clone(at.sent)
+	r.world.pending, r.world.sent, r.world.took = at.pending, maps.Clone(at.sent), maps.Clone(at.took)
 	if r.chance(3) {
 		r.fault()
 	}
@@ -223,14 +263,26 @@ func (r *randomRun) check(m *Machine, err error) {
 	}
 	r.world.arrive() // if anything still could, the run ended too early
 	r.ends[m.State()]++
-	for write, n := range r.world.sent {
+	for write, n := range r.world.took {
 		if n > 1 {
+			r.t.Errorf("%s was done %d times", write, n)
+		}
+	}
+	for write, n := range r.world.sent {
+		step, _, _ := strings.Cut(write, ": ")
+		if n > 1 && r.program.Step(step).Retry == nil {
 			r.t.Errorf("%s was sent %d times", write, n)
 		}
 	}
+	if len(r.world.overlaps) > 0 {
+		r.t.Errorf("two at a time were at work on %v", r.world.overlaps)
+	}
 	_, why := m.Failure()
 	switch m.State() {
-	case StateDone:
+	case StateDone, StateDoneWithFailures:
+		if failed := r.failures(); (len(failed) > 0) != (m.State() == StateDoneWithFailures) {
+			r.t.Errorf("%s, and failed are %v", m.State(), failed)
+		}
 		r.same(r.done(m), m)
 	case StateRolledBack:
 		r.same(r.start, m)
@@ -238,8 +290,10 @@ func (r *randomRun) check(m *Machine, err error) {
 		if why == "" {
 			r.t.Error("it failed without a reason")
 		}
-		if m.info.OnFailure == "rollback" || !m.Written() {
+		if m.info.OnFailure == "rollback" || !m.Remains() {
 			r.same(r.start, m)
+		} else if !slices.ContainsFunc(m.root.started, func(n *node) bool { return n.phase == phDoubt }) {
+			r.same(r.done(m), m)
 		}
 	case StateStuck:
 		if why == "" || !m.Written() {
@@ -258,18 +312,25 @@ func (r *randomRun) check(m *Machine, err error) {
 	}
 }
 
-// done is the world after every step that ran.
+// failures are the items that failed, by the record.
+func (r *randomRun) failures() []ItemFailure {
+	s := StoredRun{Events: r.timed(), Alive: true}
+	return s.Summary().Failures
+}
+
+// done is the world after every action that was done and not undone.
 func (r *randomRun) done(m *Machine) map[string]string {
 	want := maps.Clone(r.start)
-	for i, s := range m.steps {
-		switch t := r.program.Steps[i].Type.Name; {
-		case s.phase == phSkipped || t == "look":
-		case s.phase != phDone:
-			r.t.Errorf("the run is done and step %d in phase %d", i, s.phase)
-		case t == "put":
-			want[s.in["name"].(string)] = s.in["value"].(string)
+	for _, n := range m.root.started {
+		name, _ := n.in["name"].(string)
+		switch {
+		case n.phase == phUndone || n.phase == phFailed || n.phase == phReady || n.phase == phDoubt:
+		case n.phase != phDone && n.phase != phKept:
+			r.t.Errorf("the run is over and step %s in phase %d", n.name, n.phase)
+		case n.step.Type.Name == "put":
+			want[name] = n.in["value"].(string)
 		default:
-			want[s.in["name"].(string)] = "added"
+			want[name] = "added"
 		}
 	}
 	return want

@@ -44,7 +44,13 @@ func (p *parser) directive() {
 // again, which tells better what is wrong with it.
 func (p *parser) invalid(tk *token.Token) {
 	at := p.i
+	indent := at
+	for isBlank(p.rune(indent - 1)) {
+		indent--
+	}
 	switch r := p.peek(0); {
+	case strings.Contains(tk.Error, "cannot start any token") && p.rune(indent-1) == '\n' && slices.Contains(p.source.runes[indent:at], '\t'):
+		p.fail(p.tabIn(p.source.position(at).Line), "a tab in the indentation", "indent with spaces")
 	case r == '"' || r == '\'':
 		faults := len(p.faults)
 		p.quoted(p.parent())
@@ -53,6 +59,8 @@ func (p *parser) invalid(tk *token.Token) {
 			return
 		}
 		p.fail(at, "a text in quotes that cannot be read", "indent its lines with spaces, and close it on the line where it begins")
+	case (r == '|' || r == '>') && p.inFlow():
+		p.fail(at, "a text without quotes cannot begin with "+string(r)+" inside brackets", p.flowCure(at))
 	case r == '|' || r == '>':
 		p.block(p.parent())
 		p.fail(at, "a text of several lines that cannot be read", "indent its lines with spaces, deeper than the key")
@@ -91,7 +99,8 @@ func (p *parser) syntax(message string, tk *token.Token) {
 		return
 	}
 	at := tk.Position.Offset
-	if k > 0 && p.position(p.tokens[k-1]).Line <= p.position(tk).Line && p.behindClosing(k, at) {
+	inFlow := strings.Contains(message, "must be specified") || strings.Contains(message, "flow map content")
+	if k > 0 && !inFlow && p.position(p.tokens[k-1]).Line <= p.position(tk).Line && p.behindClosing(k, at) {
 		return
 	}
 	switch {
@@ -111,8 +120,6 @@ func (p *parser) syntax(message string, tk *token.Token) {
 		p.fail(at, "this line is indented deeper than the keys above", "indent it as its siblings")
 	case strings.Contains(message, "non-map"):
 		p.fail(at, "a line that is no 'key: value'", "write a colon and a space behind the key, or indent text that continues a value")
-	case strings.Contains(message, "document separator"):
-		p.fail(at, "a value in the line of ---", "begin it on the next line")
 	default:
 		p.fail(at, "text that belongs to nothing before it", "check the indentation of this line")
 	}
@@ -145,11 +152,15 @@ func (p *parser) endOf(tk *token.Token) int {
 // colonInText refuses the colon at an offset, which ends a text that began at
 // from.
 func (p *parser) colonInText(from, at int) {
-	cure := "put the whole value in quotes, or begin a nested mapping on a line of its own"
-	if strings.Contains(string(p.source.runes[from:at]), "$<") {
-		cure = `put the whole value in single quotes: '$<… ? "a" : "b">'`
+	text := string(p.source.runes[from:at])
+	switch {
+	case strings.Contains(text, "$<"):
+		p.fail(at, "a colon and a space inside a text without quotes", `put the whole value in single quotes: '$<… ? "a" : "b">'`)
+	case strings.Contains(text, "\n"):
+		p.fail(at, "a colon and a space inside a text that goes on from the line above", "indent the line as the key above it, or put the whole text in quotes")
+	default:
+		p.fail(at, "a colon and a space inside a text without quotes", "put the whole value in quotes, or begin a nested mapping on a line of its own")
 	}
-	p.fail(at, "a colon and a space inside a text without quotes", cure)
 }
 
 // withoutValue refuses the key k in braces, behind which no colon stands.

@@ -305,13 +305,14 @@ func TestEventsOutOfOrder(t *testing.T) {
 		{{Kind: EvCreated}},
 		{{Kind: EvCreated, Run: &RunInfo{Format: 99}}},
 		{created, {Kind: EvDone, Step: "nobody"}},
-		{created, {Kind: EvCondition, Step: "second"}},
-		{created, {Kind: EvCondition, Step: "first", Value: &yes}},
-		{created, {Kind: EvAssertion, Step: "first", Value: &yes, Index: 7}},
-		{created, {Kind: EvRecovered, Step: "first"}},
+		{created, {Kind: EvVars}, {Kind: EvVars}},
+		{created, {Kind: EvVars}, {Kind: EvCondition, Step: "second"}},
+		{created, {Kind: EvVars}, {Kind: EvCondition, Step: "before", Value: &yes}},
+		{created, {Kind: EvVars}, {Kind: EvAssertion, Step: "before", Value: &yes, Index: 7}},
+		{created, {Kind: EvVars}, {Kind: EvRecovered, Step: "before"}},
 		{created, {Kind: "new kind"}},
-		{created, {Kind: "new kind", Step: "first"}},
-		{created, {Kind: EvInputs, Step: "first", In: map[string]any{"name": 7}}},
+		{created, {Kind: EvVars}, {Kind: "new kind", Step: "before"}},
+		{created, {Kind: EvVars}, {Kind: EvInputs, Step: "before", In: map[string]any{"name": 7}}},
 	} {
 		m := NewMachine(p)
 		var err error

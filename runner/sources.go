@@ -2,7 +2,9 @@ package runner
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"net/url"
@@ -14,51 +16,82 @@ import (
 // only stand for such a value: wherever it occurs, its source takes its
 // place, as in "$<steps.publish.kid>". A run's own writes pass through the
 // same replacement and then equal the plan's.
+//
+// A fleet assigns thousands of values, and text is replaced between any two of
+// them, so taking one up must not cost what all others do. A value is found by
+// the runes that it begins with and its length: certificates begin alike and
+// differ late, so that the candidates of one beginning are lengths, of which
+// there are few, and not values. The zero value is ready for use.
 type sources struct {
-	pairs    []sourcePair // the longest value first
-	known    map[string]bool
-	replacer *strings.Replacer // of the pairs; nil until needed
+	known   map[string]string // by name: the source of a value, or "" for one that stands for itself
+	lengths map[uint64][]int  // by start: the lengths of the values that begin so, the longest first
 }
 
-type sourcePair struct{ value, source string }
-
 // minSource is the shortest value that is replaced: ids and digests are
-// longer, and a shorter text could occur by chance.
+// longer, and a shorter text could occur by chance. A start has that length.
 const minSource = 8
+
+// start is what a text of at least minSource bytes begins with.
+func start(text string) uint64 {
+	return binary.LittleEndian.Uint64([]byte(text[:minSource]))
+}
+
+// maxName is the longest value that is kept as it is. Each certificate and JWK
+// has several forms of a few KB, which a fleet need not hold in memory.
+const maxName = 64
+
+// nameOf is what a value is known by: itself, or the SHA-256 of a long one.
+func nameOf(value string) string {
+	if len(value) <= maxName {
+		return value
+	}
+	sum := sha256.Sum256([]byte(value))
+	return string(sum[:])
+}
 
 // learn takes up what an action yielded. A value that went into the action is
 // no discovery of it.
-func (s *sources) learn(step *Step, in, out map[string]any) {
+func (s *sources) learn(step *Step, name string, in, out map[string]any) {
+	var given map[string]bool
 	for _, f := range step.Type.out {
 		text, ok := out[f.Name].(string)
-		if !ok || !f.Assigned || slices.Contains(textsIn(in), text) {
+		if !ok || !f.Assigned {
 			continue
 		}
-		s.add(text, "$<steps."+step.ID+"."+f.Name+">")
+		if given == nil {
+			given = textSet(in)
+		}
+		if !given[text] {
+			s.add(text, "$<steps."+name+"."+f.Name+">")
+		}
 	}
 }
 
 // keep has the texts in v stand for themselves: a person gave them, and looks
 // for them.
 func (s *sources) keep(v any) {
-	for _, text := range textsIn(v) {
-		s.note(text)
+	for text := range textSet(v) {
+		s.note(text, "")
 	}
 }
 
-// note reports whether the text is met for the first time.
-func (s *sources) note(text string) bool {
+// note reports whether the value is met for the first time; the source that it
+// gets then stays.
+func (s *sources) note(value, source string) bool {
 	if s.known == nil {
-		s.known = map[string]bool{}
+		s.known, s.lengths = map[string]string{}, map[uint64][]int{}
 	}
-	again := s.known[text]
-	s.known[text] = true
-	return !again
+	name := nameOf(value)
+	if _, again := s.known[name]; again {
+		return false
+	}
+	s.known[name] = source
+	return true
 }
 
 // add remembers a value in every form in which it may be sent.
 func (s *sources) add(value, source string) {
-	if s.known[value] {
+	if _, again := s.known[nameOf(value)]; again {
 		return
 	}
 	forms := []string{value, strings.TrimSpace(value), url.PathEscape(value), url.QueryEscape(value), inJSON(value), inJSON(strings.TrimSpace(value))}
@@ -66,12 +99,15 @@ func (s *sources) add(value, source string) {
 		forms = append(forms, string(block.Bytes), base64.StdEncoding.EncodeToString(block.Bytes))
 	}
 	for _, form := range forms {
-		if len(form) >= minSource && s.note(form) {
-			s.pairs = append(s.pairs, sourcePair{form, source})
+		if len(form) < minSource || !s.note(form, source) {
+			continue
+		}
+		all := s.lengths[start(form)]
+		at, there := slices.BinarySearchFunc(all, len(form), func(a, b int) int { return b - a })
+		if !there {
+			s.lengths[start(form)] = slices.Insert(all, at, len(form))
 		}
 	}
-	slices.SortStableFunc(s.pairs, func(a, b sourcePair) int { return cmp.Compare(len(b.value), len(a.value)) })
-	s.replacer = nil
 }
 
 // inJSON is a text as it stands between the quotes of JSON.
@@ -88,14 +124,40 @@ func inJSON(text string) string {
 // replace puts sources in the place of the values in text, at each place the
 // longest that fits; what was put there is not looked into again.
 func (s *sources) replace(text string) string {
-	if s.replacer == nil {
-		pairs := make([]string, 0, 2*len(s.pairs))
-		for _, p := range s.pairs {
-			pairs = append(pairs, p.value, p.source)
-		}
-		s.replacer = strings.NewReplacer(pairs...)
+	if len(s.lengths) == 0 {
+		return text
 	}
-	return s.replacer.Replace(text)
+	var b strings.Builder
+	done := 0 // what was written to b
+	for i := 0; i+minSource <= len(text); {
+		n, source := s.at(text[i:])
+		if n == 0 {
+			i++
+			continue
+		}
+		b.WriteString(text[done:i])
+		b.WriteString(source)
+		i += n
+		done = i
+	}
+	if done == 0 {
+		return text
+	}
+	b.WriteString(text[done:])
+	return b.String()
+}
+
+// at is the longest value that text begins with: its length and its source.
+func (s *sources) at(text string) (int, string) {
+	for _, n := range s.lengths[start(text)] {
+		if n > len(text) {
+			continue
+		}
+		if source := s.known[nameOf(text[:n])]; source != "" {
+			return n, source
+		}
+	}
+	return 0, ""
 }
 
 // replaceAll does so throughout a JSON-like value. A list of texts in which
@@ -127,19 +189,24 @@ func (s *sources) replaceAll(v any) any {
 	return out
 }
 
-// textsIn lists every text in a JSON-like value.
-func textsIn(v any) (texts []string) {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		for _, e := range v {
-			texts = append(texts, textsIn(e)...)
-		}
-	case map[string]any:
-		for _, e := range v {
-			texts = append(texts, textsIn(e)...)
+// textSet is every text in a JSON-like value.
+func textSet(v any) map[string]bool {
+	set := map[string]bool{}
+	var visit func(v any)
+	visit = func(v any) {
+		switch v := v.(type) {
+		case string:
+			set[v] = true
+		case []any:
+			for _, e := range v {
+				visit(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				visit(e)
+			}
 		}
 	}
-	return texts
+	visit(v)
+	return set
 }

@@ -79,6 +79,7 @@ const (
 	Added     Effect = "added"
 	Consumed  Effect = "consumed"
 	Destroyed Effect = "destroyed"
+	Kept      Effect = "kept" // not undone, because the playbook says so
 )
 
 // UndoClass says how exact the undo of an action is.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"example.com/rekey/runner/binding"
 )
@@ -42,7 +41,7 @@ type compiler struct {
 
 // value compiles n, which must fit want; nil wants anything.
 func (c *compiler) value(n *Node, want *Field) *value {
-	if n.Refused {
+	if n.Refused || len(*c.faults) > 10*maxFaults { // of so many nobody reads another
 		return &value{node: n, typ: &binding.Type{}}
 	}
 	switch n.Kind {
@@ -123,7 +122,7 @@ func (c *compiler) list(n *Node, want *Field) *value {
 		if item != nil || mixed {
 			continue // each was held against the field, or all were given up
 		}
-		both, ok := unify(v.typ.Elem, iv.typ)
+		both, ok := binding.Unify(v.typ.Elem, iv.typ)
 		if mixed = !ok; mixed {
 			c.faults.Add(e.Pos, fmt.Sprintf("the item is %s, the one before is %s", iv.typ.Article(), v.typ.Elem.Article()),
 				"give a list items of one type")
@@ -141,56 +140,6 @@ func (f *Field) item() *Field {
 	item := *f
 	item.Type, item.Required = f.Type.Elem, true
 	return &item
-}
-
-// unify is the type of a value that is one or the other, as the items of a list
-// are. Labels add up, those of members too: a list is as secret as its most
-// secret item. What is not known yet, of an empty list, comes from the other.
-func unify(a, b *binding.Type) (*binding.Type, bool) {
-	switch {
-	case a == nil:
-		return b, true
-	case b == nil:
-		return a, true
-	case a.Kind == binding.Invalid || b.Kind == binding.Invalid:
-		return &binding.Type{}, true
-	case a.Kind == binding.Null:
-		return b.With(a.Label), true
-	case b.Kind == binding.Null:
-		return a.With(b.Label), true
-	case a.Kind != b.Kind, a.Kind == binding.Object && !sameMembers(a, b):
-		return &binding.Type{}, false
-	}
-	u := *a
-	u.Label |= b.Label
-	ok := true
-	if a.Kind == binding.List {
-		u.Elem, ok = unify(a.Elem, b.Elem)
-	}
-	if a.Kind == binding.Object && a.Fields != nil {
-		u.Fields = make(map[string]*binding.Type, len(a.Fields))
-		for name := range a.Fields {
-			var same bool
-			u.Fields[name], same = unify(a.Fields[name], b.Fields[name])
-			ok = ok && same
-		}
-	}
-	if !ok {
-		return &binding.Type{}, false
-	}
-	return &u, true
-}
-
-func sameMembers(a, b *binding.Type) bool {
-	if len(a.Fields) != len(b.Fields) || (a.Fields == nil) != (b.Fields == nil) {
-		return false
-	}
-	for name := range a.Fields {
-		if _, ok := b.Fields[name]; !ok {
-			return false
-		}
-	}
-	return true
 }
 
 func (c *compiler) mapping(n *Node, want *Field) *value {
@@ -223,11 +172,11 @@ func (c *compiler) mapping(n *Node, want *Field) *value {
 // been meant: it would be idle to miss those as well.
 func (c *compiler) unknown(key *Node, fields []Field) (meant []string) {
 	names := fieldNames(fields)
-	cure := "it has " + strings.Join(names, ", ")
-	if meant = binding.Suggest(key.Value.(string), names); len(meant) > 0 {
-		cure = "did you mean " + strings.Join(meant, " or ") + "? " + cure
+	name := key.Value.(string)
+	c.faults.Add(key.Pos, quoted(name)+" is unknown here", candidates(name, names))
+	if len(name) <= 64 {
+		meant = binding.Suggest(name, names)
 	}
-	c.faults.Add(key.Pos, fmt.Sprintf("%q is unknown here", key.Value), cure)
 	return meant
 }
 
@@ -272,7 +221,7 @@ func mismatch(want *Field, path string, got *binding.Type) (problem, cure string
 		return "", ""
 	case got.Kind == binding.Null:
 		if want.Required {
-			return path + " is required and has no value", want.Doc
+			return path + " is required and has no value", fmt.Sprintf("give %s: %s", want.Name, want.Doc)
 		}
 		return "", ""
 	case got.Label&binding.Secret != 0 && !want.Secret:
@@ -302,7 +251,7 @@ func mismatch(want *Field, path string, got *binding.Type) (problem, cure string
 func mismatchedMembers(want *Field, path string, got *binding.Type) (problem, cure string) {
 	for _, name := range slices.Sorted(maps.Keys(got.Fields)) {
 		if fieldNamed(want.Fields, name) == nil {
-			return fmt.Sprintf("%s has no %q", path, name), "it has " + strings.Join(fieldNames(want.Fields), ", ")
+			return fmt.Sprintf("%s has no %s", path, quoted(name)), candidates(name, fieldNames(want.Fields))
 		}
 	}
 	for i := range want.Fields {
@@ -314,7 +263,7 @@ func mismatchedMembers(want *Field, path string, got *binding.Type) (problem, cu
 				return problem, cure
 			}
 		case f.Required:
-			return fmt.Sprintf("%s.%s is missing", path, f.Name), f.Doc
+			return fmt.Sprintf("%s.%s is missing", path, f.Name), fmt.Sprintf("give %s: %s", f.Name, f.Doc)
 		}
 	}
 	return "", ""
@@ -329,6 +278,8 @@ func converted(want, got *binding.Type) string {
 		return "leave the quotes off, or use int(…): nothing is converted by itself"
 	case want.Kind == binding.List:
 		return "give a list: [ … ]"
+	case got.Kind == binding.List && got.Elem != nil && got.Elem.Kind == want.Kind:
+		return "give one value, without [ ], or pick one: …[0]"
 	case want.Kind == binding.Object:
 		return "give a mapping: { … }"
 	}

@@ -7,12 +7,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 // world is what the test's step types act on: named things, each with a value.
 type world struct {
+	mu     sync.Mutex // several steps act at a time
 	things map[string]string
 	next   int
 
@@ -20,9 +22,46 @@ type world struct {
 	faults map[string]fault
 	now    time.Time
 
-	pending func()         // a write that is on its way
+	pending []func()       // writes that are on their way
 	sent    map[string]int // how often each step sent each write but those of its undo
-	wrote   func()         // called after each write; may be nil
+	took    map[string]int // and how often that had or may still have an effect
+	wrote   func()         // called after each write, with the lock held; may be nil
+
+	inside, most int            // how many are at work now, and were at most
+	busy         map[string]int // how many are at work on a thing
+	overlaps     []string       // things on which two were at work at a time
+	slow         time.Duration  // how long each write takes
+}
+
+// enter and leave stand around everything that an action does with a thing.
+func (w *world) enter(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inside++
+	w.most = max(w.most, w.inside)
+	if w.busy[name]++; w.busy[name] > 1 {
+		w.overlaps = append(w.overlaps, name)
+	}
+}
+
+func (w *world) leave(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inside--
+	w.busy[name]--
+}
+
+func (w *world) get(name string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.things[name]
+}
+
+func (w *world) serial(advance int) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.next += advance
+	return fmt.Sprintf("serial-%06d", w.next-advance)
 }
 
 // fault is how a write goes wrong.
@@ -38,7 +77,10 @@ const (
 )
 
 func newWorld(things map[string]string) *world {
-	return &world{things: maps.Clone(things), faults: map[string]fault{}, sent: map[string]int{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	if things == nil {
+		things = map[string]string{}
+	}
+	return &world{things: maps.Clone(things), faults: map[string]fault{}, sent: map[string]int{}, took: map[string]int{}, busy: map[string]int{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 }
 
 type lostAnswer bool
@@ -54,15 +96,27 @@ func (w *world) write(ctx context.Context, what string, do func()) error {
 	if err := ctx.Err(); err != nil {
 		return err // a write in flight that is cut off
 	}
-	if _, step := Here(ctx); !strings.HasPrefix(what, "back ") {
-		w.sent[step+": "+what]++
+	if w.slow > 0 {
+		select {
+		case <-ctx.Done():
+			return lostAnswer(true)
+		case <-time.After(w.slow):
+		}
 	}
-	if w.wrote != nil {
-		defer w.wrote()
-	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	f, ok := w.faults[what]
 	if !ok {
 		f = w.faults[""]
+	}
+	if _, step := Here(ctx); !strings.HasPrefix(what, "back ") {
+		w.sent[step+": "+what]++
+		if f != refused && f != never && f != muddled {
+			w.took[step+": "+what]++
+		}
+	}
+	if w.wrote != nil {
+		defer w.wrote()
 	}
 	switch f {
 	case refused:
@@ -76,7 +130,7 @@ func (w *world) write(ctx context.Context, what string, do func()) error {
 		if strings.HasPrefix(what, "back ") {
 			do() // nobody waits for a late undo
 		} else {
-			w.pending = do
+			w.pending = append(w.pending, do)
 		}
 		return lostAnswer(true)
 	case garbled, muddled:
@@ -113,21 +167,28 @@ func (s *put) Observe(ctx context.Context) error {
 	if missing := Missing(ctx); len(missing) > 0 {
 		NotChecked(ctx, "without %s", strings.Join(missing, ", "))
 	}
-	s.Previous = s.w.things[s.Name]
+	s.w.enter(s.Name)
+	defer s.w.leave(s.Name)
+	s.Previous = s.w.get(s.Name)
 	return nil
 }
 
 func (s *put) Do(ctx context.Context) error {
-	s.Serial, s.At = fmt.Sprintf("serial-%06d", s.w.next), s.w.now
+	s.w.enter(s.Name)
+	defer s.w.leave(s.Name)
+	s.At = s.w.clock().Now()
 	if s.Previous == s.Value {
+		s.Serial = s.w.serial(0)
 		return nil
 	}
-	s.w.next++
+	s.Serial = s.w.serial(1)
 	return s.w.write(ctx, "put "+s.Name+"="+s.Value, func() { s.w.things[s.Name] = s.Value })
 }
 
 func (s *put) Undo(ctx context.Context) ([]Residue, error) {
-	switch s.w.things[s.Name] {
+	s.w.enter(s.Name)
+	defer s.w.leave(s.Name)
+	switch s.w.get(s.Name) {
 	case s.Previous:
 		return nil, nil
 	case s.Value:
@@ -146,14 +207,14 @@ func (w *world) set(name, value string) {
 }
 
 func (s *put) Recover(context.Context) (Verdict, error) {
-	switch s.w.things[s.Name] {
+	switch s.w.get(s.Name) {
 	case s.Value:
-		s.Serial, s.At = "serial-found", s.w.now
+		s.Serial, s.At = "serial-found", s.w.clock().Now()
 		return Verdict{Outcome: Happened}, nil
 	case s.Previous:
 		return Verdict{Outcome: Not}, nil
 	}
-	return Verdict{Outcome: Ambiguous, Reason: "it has a third value", Candidates: []string{s.w.things[s.Name]}}, nil
+	return Verdict{Outcome: Ambiguous, Reason: "it has a third value", Candidates: []string{s.w.get(s.Name)}}, nil
 }
 
 // add adds a thing for good.
@@ -171,7 +232,7 @@ func (s *add) Undo(context.Context) ([]Residue, error) {
 	return []Residue{{Owner: "thing/" + s.Name, Kind: "thing", ID: s.Name, Effect: Added}}, nil
 }
 func (s *add) Recover(context.Context) (Verdict, error) {
-	if s.w.things[s.Name] == "added" {
+	if s.w.get(s.Name) == "added" {
 		return Verdict{Outcome: Happened}, nil
 	}
 	return Verdict{Outcome: Not}, nil
@@ -186,24 +247,28 @@ type look struct {
 }
 
 func (s *look) Read(ctx context.Context) error {
-	s.Value = s.w.things[s.Name]
+	s.Value = s.w.get(s.Name)
 	s.Size = len(s.Value)
 	return Report(ctx, Call{Method: "GET", Path: "/" + s.Name, Bucket: "reads", PerMinute: 600})
 }
 
 func (w *world) catalogue(t testing.TB) *Catalogue {
 	t.Helper()
-	c, err := NewCatalogue(
-		Type{Name: "put", Doc: "Sets a thing.", Change: "set {owner} to {value} instead of {previous}", Undo: UndoExact,
-			Notice: "they notice", New: func() any { return &put{w: w} }},
-		Type{Name: "add", Doc: "Adds a thing.", Change: "add {name}", Undo: UndoStays, Caution: "it stays",
-			New: func() any { return &add{w: w} }},
-		Type{Name: "look", Doc: "Reads a thing.", New: func() any { return &look{w: w} }},
-	)
+	c, err := NewCatalogue(w.types()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func (w *world) types() []Type {
+	return []Type{
+		{Name: "put", Doc: "Sets a thing.", Change: "set {owner} to {value} instead of {previous}", Undo: UndoExact,
+			Notice: "they notice", New: func() any { return &put{w: w} }},
+		{Name: "add", Doc: "Adds a thing.", Change: "add {name}", Undo: UndoStays, Caution: "it stays",
+			New: func() any { return &add{w: w} }},
+		{Name: "look", Doc: "Reads a thing.", New: func() any { return &look{w: w} }},
+	}
 }
 
 // program parses and checks the steps of a playbook.
@@ -224,8 +289,14 @@ func program(t testing.TB, c *Catalogue, body string) *Program {
 // clock is the world's time. While somebody sleeps what is on its way arrives.
 func (w *world) clock() Clock {
 	return Clock{
-		Now: func() time.Time { return w.now },
+		Now: func() time.Time {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.now
+		},
 		Sleep: func(_ context.Context, d time.Duration) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.now = w.now.Add(d)
 			w.arrive()
 			return nil
@@ -235,10 +306,10 @@ func (w *world) clock() Clock {
 
 // arrive has happen what is on its way.
 func (w *world) arrive() {
-	if w.pending != nil {
-		w.pending()
-		w.pending = nil
+	for _, happen := range w.pending {
+		happen()
 	}
+	w.pending = nil
 }
 
 // live runs programs in a world and keeps what is watched.

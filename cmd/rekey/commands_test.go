@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -25,6 +26,7 @@ import (
 
 // commands are the commands of the scripts beside testscript's own.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"apps":     cmdApps,
 	"asbefore": cmdAsBefore,
 	"begin":    cmdBegin,
 	"cutafter": cmdCutAfter,
@@ -203,22 +205,29 @@ type dumpedOwner struct {
 	CSRs   []json.RawMessage
 }
 
-// asbefore BEFORE AFTER [OWNER:+N…] [OWNER/csrs:+N…]: compares two dumps of an
-// org. An owner has N keys or CSRs more where an argument says so, and only
-// there.
+// asbefore BEFORE AFTER [OWNER:+N[:switched]…] [OWNER/csrs:+N…]: compares two
+// dumps of an org. An owner has N keys or CSRs more where an argument says so
+// (N as 0-1: that many or fewer), and only there; switched, it signs with the
+// newest. OWNER may be a glob; the last argument that fits counts.
 func cmdAsBefore(ts *testscript.TestScript, neg bool, args []string) {
 	var before, after dumped
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &before))
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &after))
-	allowed := map[string]int{}
+	var all []allowance
 	for _, arg := range args[2:] {
-		at := strings.LastIndex(arg, ":+")
-		n, err := strconv.Atoi(arg[at+2:])
-		ts.Check(err)
-		allowed[arg[:at]] = n
+		m := allowed.FindStringSubmatch(arg)
+		if m == nil {
+			ts.Fatalf("%s is no OWNER:+N", arg)
+		}
+		a := allowance{owner: m[1], switched: m[4] != ""}
+		a.most, _ = strconv.Atoi(m[2])
+		if a.least = a.most; m[3] != "" {
+			a.most, _ = strconv.Atoi(m[3])
+		}
+		all = append(all, a)
 	}
-	found := compare("app/", before.Apps, after.Apps, allowed)
-	found = append(found, compare("idp/", before.IdPs, after.IdPs, allowed)...)
+	found := compare("app/", before.Apps, after.Apps, all)
+	found = append(found, compare("idp/", before.IdPs, after.IdPs, all)...)
 	switch {
 	case neg && len(found) == 0:
 		ts.Fatalf("the org is as before")
@@ -227,30 +236,89 @@ func cmdAsBefore(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func compare(kind string, before, after []dumpedOwner, allowed map[string]int) (found []string) {
+var allowed = regexp.MustCompile(`^(.*):\+(\d+)(?:-(\d+))?(:switched)?$`)
+
+// allowance is a difference that is as it should be.
+type allowance struct {
+	owner       string // a glob
+	least, most int    // so many more
+	switched    bool   // it signs with the newest key
+}
+
+// of is the last of the allowances for an owner.
+func of(all []allowance, owner string) (found allowance) {
+	for _, a := range all {
+		if ok, _ := path.Match(a.owner, owner); ok {
+			found = a
+		}
+	}
+	return found
+}
+
+func compare(kind string, before, after []dumpedOwner, all []allowance) (found []string) {
 	if len(before) != len(after) {
 		return []string{fmt.Sprintf("%s: %d owners, then %d", kind, len(before), len(after))}
 	}
 	for i, b := range before {
 		a, id := after[i], kind+b.ID
+		allow := of(all, id)
 		for _, at := range okta.Differences(b.Object, a.Object) {
-			found = append(found, id+at)
+			if !allow.switched || !strings.HasSuffix(at, "/signing/kid") {
+				found = append(found, id+at)
+			}
 		}
-		found = append(found, compareLists(id, b.Keys, a.Keys, allowed[id])...)
-		found = append(found, compareLists(id+"/csrs", b.CSRs, a.CSRs, allowed[id+"/csrs"])...)
+		if allow.switched && !signsWithNewest(a) {
+			found = append(found, id+" does not sign with its newest key")
+		}
+		found = append(found, compareLists(id, b.Keys, a.Keys, allow)...)
+		found = append(found, compareLists(id+"/csrs", b.CSRs, a.CSRs, of(all, id+"/csrs"))...)
 	}
 	return found
 }
 
+func signsWithNewest(o dumpedOwner) bool {
+	var key struct{ Kid string }
+	if len(o.Keys) == 0 || json.Unmarshal(o.Keys[len(o.Keys)-1], &key) != nil {
+		return false
+	}
+	return strings.Contains(string(o.Object), `"kid":"`+key.Kid+`"`) || strings.Contains(string(o.Object), `"kid": "`+key.Kid+`"`)
+}
+
 // compareLists compares what an owner has of a kind: new ones come last.
-func compareLists(what string, before, after []json.RawMessage, more int) (found []string) {
-	if n := len(after) - len(before); n != more {
-		return []string{fmt.Sprintf("%s: %d more, want %d", what, n, more)}
+func compareLists(what string, before, after []json.RawMessage, allow allowance) (found []string) {
+	if n := len(after) - len(before); n < allow.least || n > allow.most {
+		return []string{fmt.Sprintf("%s: %d more, want %d to %d", what, n, allow.least, allow.most)}
 	}
 	for _, at := range okta.Differences(before, after[:len(before)]) {
 		found = append(found, what+at)
 	}
 	return found
+}
+
+// apps FILE [N]: writes an inputs file for --inputs, {"apps": [id, …]}, with
+// the ids of the apps that the sandbox was given by --apps, or the first N of
+// them.
+func cmdApps(ts *testscript.TestScript, _ bool, args []string) {
+	client, err := okta.New(okta.Config{OrgURL: ts.Getenv("OKTA_CLIENT_ORGURL"), Token: ts.Getenv("OKTA_CLIENT_TOKEN")})
+	ts.Check(err)
+	ids := []string{}
+	for object, err := range client.Apps(context.Background(), "") {
+		ts.Check(err)
+		if id := object.Text("/id"); strings.HasPrefix(id, "0oaFleet") {
+			ids = append(ids, id)
+		}
+	}
+	if len(args) > 1 {
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		if n > len(ids) {
+			ts.Fatalf("the sandbox has only %d apps of --apps", len(ids))
+		}
+		ids = ids[:n]
+	}
+	data, err := json.Marshal(map[string][]string{"apps": ids})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(data, '\n'), 0o600))
 }
 
 // setkid OWNER INDEX: switches an owner of the sandbox to the key at an index

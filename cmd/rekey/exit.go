@@ -104,12 +104,12 @@ func explain(err error) (message, hint string) {
 
 // codeOf is the exit code of a run, or of its rollback, that stopped in this
 // state.
-func codeOf(state runner.State, written, rollback bool) int {
+func codeOf(state runner.State, remains, rollback bool) int {
 	switch state {
 	case runner.StateDone:
 		return exitOK
 	case runner.StateFailed:
-		if !written {
+		if !remains {
 			return exitFailed
 		}
 	case runner.StateRolledBack:

@@ -127,7 +127,7 @@ func (o *org) env(local *runner.Local) (*steps.Env, error) {
 	}
 	return &steps.Env{
 		Okta: client, Files: steps.OSFiles{}, Now: o.app.now, Ours: local.Yielded,
-		CA: steps.LocalCA{Ledger: filepath.Join(local.Dir, "ca", "ledger.jsonl"), Now: o.app.now},
+		CA: steps.LocalCA{Ledger: filepath.Join(local.Dir, "ca", "ledger.jsonl"), Now: o.app.now, Issuers: &steps.Issuers{}},
 	}, nil
 }
 
@@ -144,10 +144,12 @@ func (o *org) fill(g *given) error {
 	}
 	f := filler{org: o, given: g, current: current}
 	for _, in := range g.program.Playbook.Inputs {
-		if _, ok := g.values[in.Name]; ok || in.Type.Kind != binding.String {
-			continue
+		if _, ok := g.values[in.Name]; !ok && (in.Type.Kind == binding.String || takesApps(in)) {
+			f.open = append(f.open, in.Name)
 		}
-		f.open = append(f.open, in.Name)
+	}
+	if ids, ok := current.Default("apps"); ok {
+		f.give("apps", ids, "")
 	}
 	for _, name := range []string{"app", "target", "idp"} {
 		if id, ok := current.Default(name); ok {
@@ -161,6 +163,11 @@ func (o *org) fill(g *given) error {
 	}
 	f.give("out", filepath.Join(o.dir, "sandbox", "out"), "")
 	return f.ca()
+}
+
+// takesApps reports whether an input takes the ids of several apps.
+func takesApps(in *runner.Input) bool {
+	return in.Name == "apps" && in.Type.Kind == binding.List && in.Type.Elem.Kind == binding.String
 }
 
 type filler struct {

@@ -17,20 +17,40 @@ import (
 )
 
 func (a *app) stepsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "steps [TYPE]", Short: "list the step types, or describe one", Args: takes(0, 1, "a TYPE"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			catalogue := steps.Catalogue(nil)
-			if len(args) == 0 {
-				return view.StepList(a.stdout, catalogue)
-			}
-			t := catalogue.Type(args[0])
-			if t == nil {
-				return usage(fmt.Sprintf("there is no step type %q", args[0]), didYouMean(args[0], catalogue.Names(), "`rekey steps` lists them"))
-			}
-			return view.StepText(a.stdout, t)
-		},
+	format := ""
+	cmd := &cobra.Command{
+		Use: "steps [TYPE]", Short: "list the step types, or describe them", Args: takes(0, 1, "a TYPE"),
+		Long: `List the step types, or describe one: its inputs and outputs with their types
+and rules, what its undo can do, and an example. With --format all of them are
+described.`,
+		RunE: func(_ *cobra.Command, args []string) error { return a.steps(args, format) },
 	}
+	cmd.Flags().StringVar(&format, "format", "", "describe all types, or TYPE, as `text|markdown`")
+	return cmd
+}
+
+func (a *app) steps(args []string, format string) error {
+	if format != "" {
+		if err := oneOf("format", format, "text", "markdown"); err != nil {
+			return err
+		}
+	}
+	catalogue := steps.Catalogue(nil)
+	var types []*runner.Type
+	for _, name := range catalogue.Names() {
+		if len(args) == 0 || args[0] == name {
+			types = append(types, catalogue.Type(name))
+		}
+	}
+	switch {
+	case len(types) == 0:
+		return usage(fmt.Sprintf("there is no step type %q", args[0]), didYouMean(args[0], catalogue.Names(), "`rekey steps` lists them"))
+	case format == "markdown":
+		return view.StepsMarkdown(a.stdout, types)
+	case format == "" && len(args) == 0:
+		return view.StepList(a.stdout, catalogue)
+	}
+	return view.StepsText(a.stdout, types)
 }
 
 func (a *app) playbooksCommand() *cobra.Command {

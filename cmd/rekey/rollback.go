@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,8 +86,13 @@ func (a *app) undo(ctx context.Context, local *runner.Local, id string, program 
 		return err
 	}
 	a.say("")
-	if step := stored.InFlight(); step != "" {
-		a.note("%s was in flight; looking whether its write happened, for %s if need be", step, local.Settle)
+	if steps := stored.InFlight(); len(steps) > 0 {
+		const most = 5
+		names := strings.Join(steps[:min(len(steps), most)], ", ")
+		if more := len(steps) - most; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		a.note("in flight: %s; looking whether their writes happened, for %s each if need be", names, local.Settle)
 	}
 	done := a.announceStop(ctx, id)
 	m, err := local.Rollback(ctx, id, program, steps.Catalogue(env), nil)

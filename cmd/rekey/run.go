@@ -161,5 +161,5 @@ func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollba
 		// What the run did is done, whoever can read of it.
 		a.note("run %s: %s, but that cannot be printed: %v", id, m.State(), err)
 	}
-	return exit(codeOf(m.State(), m.Written(), rollback))
+	return exit(codeOf(m.State(), m.Remains(), rollback))
 }

@@ -78,16 +78,21 @@ func run(tb testing.TB, program string, args ...string) (time.Duration, int64) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("%s: %v: %s", program, err, out)
 	}
-	took := time.Since(began)
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return time.Since(began), peakMemory(cmd.ProcessState)
+}
+
+// peakMemory is the peak of resident memory of a process that has ended, in
+// bytes; 0 where that is not known.
+func peakMemory(p *os.ProcessState) int64 {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return took, 0
+		return 0
 	}
 	unit := int64(1 << 10) // getrusage(2): kibibytes, but on macOS bytes
 	if runtime.GOOS == "darwin" {
 		unit = 1
 	}
-	return took, int64(usage.Maxrss) * unit
+	return int64(usage.Maxrss) * unit
 }
 
 func build(tb testing.TB, what string) string {

@@ -14,7 +14,7 @@ import (
 // how many writes, what users notice, cautions. Then each step, and at the
 // end, where the eye rests, the failure that the run would meet.
 func PlanText(w io.Writer, plan *runner.Plan) error {
-	p := &planPage{body: &plan.Body}
+	p := &planPage{body: &plan.Body, tree: newPlanTree(&plan.Body)}
 	p.head(plan.Header)
 	p.summary()
 	p.steps()
@@ -25,7 +25,9 @@ func PlanText(w io.Writer, plan *runner.Plan) error {
 
 type planPage struct {
 	page
-	body *runner.PlanBody
+	body    *runner.PlanBody
+	tree    *planTree
+	differs bool // something on it differs from item to item
 }
 
 func (p *planPage) head(h runner.PlanHeader) {
@@ -55,7 +57,7 @@ func (p *planPage) head(h runner.PlanHeader) {
 	}
 	prefix := "  inputs      "
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		p.line(fmt.Sprintf("%s%s = %s", prefix, Visible(name), Value(inputs[name])))
+		p.line(fmt.Sprintf("%s%s = %s", prefix, Visible(name), short(inputs[name])))
 		prefix = "              "
 	}
 	p.line("")
@@ -70,45 +72,44 @@ func onFailure(mode string) string {
 
 // summary counts, and draws together what a reviewer must not miss.
 func (p *planPage) summary() {
-	remote, local := 0, 0
+	toOrg, here := 0, 0
 	for _, s := range p.body.Steps {
 		switch {
-		case s.Write == nil:
-		case strings.HasPrefix(s.Write.Path, apiPath):
-			remote++
+		case s.Write == nil || s.Undone:
+		case remote(s.Write):
+			toOrg++
 		default:
-			local++
+			here++
 		}
 	}
 	switch {
 	case p.body.Failure != nil:
 		p.line("This run would fail; see the end.")
-	case remote+local == 0:
+	case toOrg+here == 0:
 		p.line("Nothing to change: everything is in place already.")
 	default:
-		p.line(fmt.Sprintf("%s to the org, %s on this machine.", count(remote, "write"), count(local, "write")))
+		p.line(fmt.Sprintf("%s to the org, %s on this machine.", count(toOrg, "write"), count(here, "write")))
 	}
-	quiet := true
-	for _, s := range p.body.Steps {
-		if s.Notice != "" && s.Write != nil {
-			p.wrapped("  ! ", fmt.Sprintf("users notice %s: %s", s.Step, s.Notice))
-			quiet = false
+	p.failures()
+	notices := p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
+		if s.Notice != "" && s.Write != nil && !s.Undone {
+			note("  ! users notice ", s.Notice)
 		}
-	}
-	if quiet && remote > 0 && p.body.Failure == nil {
+	})
+	if notices == 0 && toOrg > 0 && p.body.Failure == nil {
 		p.line("  Users notice nothing.")
 	}
-	for _, s := range p.body.Steps {
+	p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
 		if s.Caution != "" {
-			p.wrapped("  ! ", fmt.Sprintf("caution %s: %s", s.Step, s.Caution))
+			note("  ! caution ", s.Caution)
 		}
 		for _, text := range s.Warnings {
-			p.wrapped("  ! ", fmt.Sprintf("warning %s: %s", s.Step, text))
+			note("  ! warning ", text)
 		}
 		for _, text := range s.NotChecked {
-			p.wrapped("  ? ", fmt.Sprintf("not checked %s: %s", s.Step, text))
+			note("  ? not checked ", text)
 		}
-	}
+	})
 	for _, text := range p.body.Warnings {
 		p.wrapped("  ! ", "warning: "+text)
 	}
@@ -116,8 +117,12 @@ func (p *planPage) summary() {
 }
 
 func (p *planPage) steps() {
-	for i := range p.body.Steps {
-		p.step(i+1, &p.body.Steps[i])
+	for i, e := range p.tree.top {
+		if e.loop != nil {
+			p.loop(fmt.Sprintf("%3d. ", i+1), e.loop)
+			continue
+		}
+		p.step(i+1, e.step)
 	}
 }
 
@@ -134,6 +139,8 @@ func (p *planPage) step(number int, s *runner.PlannedStep) {
 		p.line("     x would fail, see below")
 	case s.Condition != nil && !*s.Condition:
 		p.line("     . skipped: its condition is false")
+	case s.Type == blockType:
+		p.line("     . its condition holds: the steps in it follow")
 	case !s.Action:
 		p.line("     . reads only")
 	case s.Unchanged:
@@ -167,7 +174,7 @@ func mark(s *runner.PlannedStep) string {
 }
 
 func (p *page) write(w *runner.Write) {
-	if !strings.HasPrefix(w.Path, apiPath) {
+	if !remote(w) {
 		p.line("       here     " + Visible(strings.ToLower(w.Method)+" "+w.Path))
 		return
 	}
@@ -180,17 +187,25 @@ func (p *page) write(w *runner.Write) {
 }
 
 func (p *planPage) undo(s *runner.PlannedStep) {
-	switch {
-	case s.Undo == runner.UndoExact && len(s.Residues) == 0:
-		p.line("       undo     exact")
-	case s.Undo == runner.UndoIrreversible:
-		p.line("       undo     none, this is irreversible")
-	default:
-		p.line("       undo     something stays")
-	}
+	p.line("       undo     " + undoWords(s))
 	for _, r := range s.Residues {
-		p.wrapped("                ", residue(r))
+		if r.Effect != runner.Kept {
+			p.wrapped("                ", residue(r))
+		}
 	}
+}
+
+// undoWords says how exact the undo of a step is.
+func undoWords(s *runner.PlannedStep) string {
+	switch {
+	case s.Kept:
+		return "none: the playbook leaves it (rollback: skip)"
+	case s.Undo == runner.UndoExact && len(s.Residues) == 0:
+		return "exact"
+	case s.Undo == runner.UndoIrreversible:
+		return "none, this is irreversible"
+	}
+	return "something stays"
 }
 
 // residue is an effect that stays, in words.
@@ -206,6 +221,8 @@ func residue(r runner.Residue) string {
 		text += " is used up"
 	case runner.Destroyed:
 		text += " is gone"
+	case runner.Kept:
+		text = strings.TrimSuffix("what "+r.Kind+" did to "+r.Owner, " to ") + " is kept"
 	}
 	if r.Perhaps {
 		text = "perhaps: " + text
@@ -226,15 +243,13 @@ func (p *planPage) rest() {
 		var calls []string
 		for _, name := range slices.Sorted(maps.Keys(p.body.Calls)) {
 			b := p.body.Calls[name]
-			calls = append(calls, fmt.Sprintf("%d of %s (%d a minute)", b.Calls, Visible(name), b.PerMinute))
+			calls = append(calls, fmt.Sprintf("%s of %s (%d a minute)", number(b.Calls), Visible(name), b.PerMinute))
 		}
 		p.line("")
 		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. The limits are those of the org; one token gets half of each by default.",
 			strings.Join(calls, ", "), expected(p.body.Expected)))
 	}
-	if strings.Contains(p.String(), "$<") {
-		p.wrapped("Legend    ", "$<steps.x.y> stands for what step x will yield as y: Okta or the CA assigns it during the run.")
-	}
+	p.legend()
 }
 
 // expected is how long a run takes, in words.
@@ -263,3 +278,6 @@ func (p *planPage) failure() {
 // apiPath begins the path of every request to an org; what a local action does
 // has no such path.
 const apiPath = "/api/"
+
+// blockType is the type of a block in a plan.
+const blockType = "steps"

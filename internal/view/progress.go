@@ -3,6 +3,9 @@ package view
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"example.com/rekey/runner"
@@ -13,7 +16,10 @@ import (
 type Progress struct {
 	program *runner.Program // nil: steps are shown without their change in words
 	steps   map[string]*told
-	undoing bool // the run is being rolled back
+	loops   map[string]int  // by name: how many items a loop has
+	acted   map[string]bool // items in which an action began
+	failed  map[string]bool // items that failed: what they did is undone
+	undoing bool            // the run is being rolled back
 }
 
 // told is what is known of a step so far.
@@ -24,7 +30,10 @@ type told struct {
 
 // NewProgress makes a Progress for the runs of a program.
 func NewProgress(program *runner.Program) *Progress {
-	return &Progress{program: program, steps: map[string]*told{}}
+	return &Progress{
+		program: program, steps: map[string]*told{},
+		loops: map[string]int{}, acted: map[string]bool{}, failed: map[string]bool{},
+	}
 }
 
 // Watch returns a function that writes the lines of each event to w.
@@ -57,22 +66,49 @@ func (p *Progress) lines(e runner.Event) []line {
 		p.steps[e.Step] = s
 	}
 	if e.In != nil {
-		s.in = e.In
+		s.in = brief(e.In)
 	}
 	if len(e.Claims) > 0 {
 		s.owner = e.Claims[0]
 	}
 	if e.Saw != nil {
-		s.saw = e.Saw
+		s.saw = brief(e.Saw)
 	}
 	if e.Out != nil {
-		s.out = e.Out
+		s.out = brief(e.Out)
 	}
-	lines := p.ofStep(e, s)
+	if e.Kind == runner.EvObserved {
+		for _, item := range enclosing(e.Step) {
+			p.acted[item] = true
+		}
+	}
+	var lines []line
+	_, loop := p.loops[e.Step]
+	switch {
+	case e.Kind == runner.EvItems, e.Kind == runner.EvRollback, e.Kind == runner.EvDone && loop:
+		lines = p.ofLoop(e)
+	case e.Again != nil:
+		lines = again(e)
+	default:
+		lines = p.ofStep(e, s)
+	}
 	for _, text := range e.Warnings {
 		lines = append(lines, line{"warning", e.Step + ": " + text})
 	}
 	return lines
+}
+
+// brief is what can be told of a step's data: certificates and keys cannot, and
+// those of a fleet need not be held.
+func brief(data map[string]any) map[string]any {
+	const most = 512
+	out := make(map[string]any, len(data))
+	for name, v := range data {
+		if text, ok := v.(string); !ok || len(text) <= most {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 func (p *Progress) ofRun(e runner.Event) []line {
@@ -85,6 +121,46 @@ func (p *Progress) ofRun(e runner.Event) []line {
 		lines = append(lines, line{"warning", text})
 	}
 	return lines
+}
+
+// ofLoop tells of a loop and its items. Those of several interleave, so that
+// each line says all that it takes to follow one of them.
+func (p *Progress) ofLoop(e runner.Event) []line {
+	switch e.Kind {
+	case runner.EvItems:
+		p.loops[e.Step] = len(e.Keys)
+		text := count(len(e.Keys), "item")
+		if step := p.step(e.Step); step != nil && step.Loop != nil && len(e.Keys) > 0 {
+			var batches []string
+			for _, b := range step.Loop.Batches {
+				batches = append(batches, b.String())
+			}
+			text += ", " + everyItem(step.Loop.Concurrency, batches, step.Loop.MaxFailures)
+		}
+		return []line{{"loop", e.Step + ": " + text}}
+	case runner.EvRollback:
+		p.failed[e.Step] = true
+		if !p.acted[e.Step] {
+			return []line{{"item", e.Step + " failed; it did nothing that is to be undone"}}
+		}
+		return []line{{"item", e.Step + " failed; what it did is undone now"}}
+	}
+	total, failed := p.loops[e.Step], fmt.Sprint(e.Out["failed"])
+	if failed == "0" {
+		return []line{{"ok", fmt.Sprintf("%s: all %s done", e.Step, count(total, "item"))}}
+	}
+	n, _ := strconv.Atoi(failed)
+	return []line{{"ok", fmt.Sprintf("%s: %s of %s done, %s failed", e.Step, number(total-n), count(total, "item"), number(n))}}
+}
+
+// again tells of a try that failed and is followed by another: the step has
+// not failed.
+func again(e runner.Event) []line {
+	why := e.Error + e.Reason
+	if e.Kind == runner.EvRecovered {
+		why = "its write did not happen"
+	}
+	return []line{{"again", fmt.Sprintf("%s: %s; try %d follows in %s", e.Step, why, e.Again.Tried+1, e.Again.After)}}
 }
 
 func (p *Progress) ofStep(e runner.Event, s *told) []line {
@@ -107,13 +183,19 @@ func (p *Progress) ofStep(e runner.Event, s *told) []line {
 			return []line{{"failed", e.Step + ": " + e.Reason}}
 		}
 	case runner.EvFailed:
-		return []line{{"failed", e.Step + ": " + e.Error}}
+		why := e.Error
+		if _, loop := p.loops[e.Step]; loop { // its items were told of
+			why, _, _ = strings.Cut(why, "; "+e.Step+"[")
+		}
+		return []line{{"failed", e.Step + ": " + why}}
 	case runner.EvUnknown:
 		return []line{{"lost", e.Step + ": " + e.Error}, {"", "looking whether it happened; this can take a while"}}
 	case runner.EvRecovered:
 		return []line{p.recovered(e, change)}
 	case runner.EvUndone:
 		return undone(e, change)
+	case runner.EvKept:
+		return []line{{"kept", change + " (rollback: skip)"}}
 	case runner.EvUndoFail:
 		lines := []line{{"not undone", e.Step + ": " + e.Error}}
 		return append(lines, stays(e)...)
@@ -128,7 +210,7 @@ func (p *Progress) recovered(e runner.Event, change string) line {
 	case runner.Happened:
 		return line{"recovered", change + " (it had happened)"}
 	case runner.Not:
-		if p.undoing {
+		if p.undoing || slices.ContainsFunc(enclosing(e.Step), func(item string) bool { return p.failed[item] }) {
 			return line{"recovered", e.Step + ": its write did not happen, so there is nothing to undo"}
 		}
 		return line{"failed", e.Step + ": its write did not happen"}
@@ -154,27 +236,29 @@ func stays(e runner.Event) []line {
 	return lines
 }
 
-// change is what a step changes, in words.
-func (p *Progress) change(id string, s *told) string {
+// step is the step of that name; nil if it is not known.
+func (p *Progress) step(name string) *runner.Step {
 	if p.program == nil {
-		return ""
+		return nil
 	}
-	step := p.program.Step(id)
-	if step == nil {
+	return p.program.Step(name)
+}
+
+// change is what a step changes, in words.
+func (p *Progress) change(name string, s *told) string {
+	step := p.step(name)
+	switch {
+	case step == nil, step.Type == nil, step.Loop != nil:
 		return ""
-	}
-	if !step.Type.Action() {
+	case !step.Type.Action():
 		return step.Type.Name
 	}
 	return step.Type.Describe(step.Type.Change, s.owner, s.in, s.saw, s.out)
 }
 
-func (p *Progress) action(id string) bool {
-	if p.program == nil {
-		return false
-	}
-	step := p.program.Step(id)
-	return step != nil && step.Type.Action()
+func (p *Progress) action(name string) bool {
+	step := p.step(name)
+	return step != nil && step.Type != nil && step.Type.Action()
 }
 
 // took is how long something lasted, to a tenth of a second.

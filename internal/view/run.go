@@ -3,6 +3,8 @@ package view
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 
 	"example.com/rekey/runner"
@@ -14,24 +16,36 @@ func Runs(w io.Writer, runs []runner.Summary) error {
 	rows := [][]string{{"ID", "PLAYBOOK", "STATE", "STARTED", "ORG", "OWNERS"}}
 	for _, s := range runs {
 		rows = append(rows, []string{Visible(s.ID), Visible(s.Playbook + " " + s.Version), string(s.State),
-			clock(s.StartedAt), Visible(strings.TrimPrefix(s.Org, "https://")), Visible(strings.Join(s.Owners, ", "))})
+			clock(s.StartedAt), Visible(strings.TrimPrefix(s.Org, "https://")), someOwners(s.Owners)})
 	}
 	p.table("", rows)
 	return p.to(w)
 }
 
+// someOwners are the first few owners of a run.
+func someOwners(owners []string) string {
+	const most = 3
+	if len(owners) <= most+1 {
+		return Visible(strings.Join(owners, ", "))
+	}
+	return Visible(fmt.Sprintf("%s … (%s in all)", strings.Join(owners[:most], ", "), number(len(owners))))
+}
+
 // Result says how a run ended: its state, what it yielded, what it changed,
-// why it failed, what stays, and what can be done next. Rollback is the
-// command that undoes it.
+// why it failed, what stays, and what can be done next. Of what is many it
+// shows the beginning: Show has all. Rollback is the command that undoes it.
 func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	s := run.Summary()
-	p := &runPage{run: run, summary: s}
+	p := &runPage{run: run, summary: s, most: 20, show: showLine(s, rollback)}
 	p.line(fmt.Sprintf("Run %s: %s", Visible(s.ID), sentence(run, s)))
 	if s.Reason != "" && s.State != runner.StateDone {
-		p.wrapped("  why  ", s.Reason)
+		p.wrapped("  why  ", p.why())
 	}
-	if s.State == runner.StateDone {
+	p.failures()
+	if p.stands() {
 		p.changes()
+	}
+	if well(s.State) {
 		p.outputs()
 	}
 	p.notUndone()
@@ -42,14 +56,15 @@ func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 
 // Show shows one run in full.
 func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback string) error {
-	p := &runPage{run: run, summary: run.Summary()}
+	p := &runPage{run: run, summary: run.Summary(), most: math.MaxInt}
 	p.header()
 	p.timeline(program)
 	if p.summary.Reason != "" && p.summary.State != runner.StateDone {
 		p.line("\nWhy")
-		p.wrapped("  ", p.summary.Reason)
+		p.wrapped("  ", p.why())
 	}
-	if p.summary.State == runner.StateDone {
+	p.failures()
+	if p.stands() {
 		p.changes()
 	}
 	p.outputs()
@@ -63,6 +78,36 @@ type runPage struct {
 	page
 	run     *runner.StoredRun
 	summary runner.Summary
+	most    int    // lines of what may be many
+	show    string // the command that shows all
+}
+
+// why is why the run failed, without the items: they have a list of their own.
+func (p *runPage) why() string {
+	reason := p.summary.Reason
+	for _, f := range p.summary.Failures {
+		reason, _, _ = strings.Cut(reason, "; "+f.Item+": ")
+	}
+	return reason
+}
+
+// showLine is the command that shows a run, made of the one that undoes it:
+// both name the state folder, if need be.
+func showLine(s runner.Summary, rollback string) string {
+	if rest, ok := strings.CutPrefix(rollback, "rekey rollback "); ok {
+		return "rekey show " + rest
+	}
+	return "rekey show " + Visible(s.ID)
+}
+
+// well reports whether a run came to its end.
+func well(state runner.State) bool {
+	return state == runner.StateDone || state == runner.StateDoneWithFailures
+}
+
+// stands reports whether what the run changed is there to stay.
+func (p *runPage) stands() bool {
+	return well(p.summary.State) || p.summary.State == runner.StateFailed && p.run.Remains()
 }
 
 // sentence is a run's state in words, and what that means for the org.
@@ -70,8 +115,13 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 	switch s.State {
 	case runner.StateDone:
 		return "done"
+	case runner.StateDoneWithFailures:
+		return fmt.Sprintf("done, but %s failed and %s undone; the others stand", failedItems(run, s), plural(len(s.Failures), "was", "were"))
 	case runner.StateFailed:
-		if run.Wrote() {
+		if acted := slices.ContainsFunc(run.Events, func(e runner.Timed) bool { return e.Kind == runner.EvUndone }); len(s.Failures) > 0 && acted {
+			return "failed; " + failedItems(run, s) + " failed and " + plural(len(s.Failures), "was", "were") + " undone; " + rest(run, s)
+		}
+		if run.Remains() {
 			return "failed; what it wrote was kept"
 		}
 		return "failed; nothing was written, the org is as before"
@@ -90,6 +140,17 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 	return strings.ReplaceAll(string(s.State), "_", " ")
 }
 
+// rest is what is left where items that failed were undone.
+func rest(run *runner.StoredRun, s runner.Summary) string {
+	switch {
+	case run.Remains():
+		return "what the others wrote was kept"
+	case len(s.Residues) > 0:
+		return "the org is as before, apart from what stays"
+	}
+	return "the org is as before"
+}
+
 func (p *runPage) header() {
 	info, s := p.run.Info(), p.summary
 	p.printf("Run %s\n\n", Visible(s.ID))
@@ -97,7 +158,7 @@ func (p *runPage) header() {
 	p.line("  playbook    " + Visible(s.Playbook+" "+s.Version))
 	p.line("  org         " + Visible(s.Org))
 	if len(s.Owners) > 0 {
-		p.line("  owners      " + Visible(strings.Join(s.Owners, ", ")))
+		p.line("  owners      " + someOwners(s.Owners))
 	}
 	p.line("  started     " + clock(s.StartedAt))
 	if !s.EndedAt.IsZero() {
@@ -137,7 +198,7 @@ func (p *runPage) timeline(program *runner.Program) {
 			p.event("  "+at+"  ", progress.lines(e.Event), e.Write)
 		}
 	}
-	if step := p.run.InFlight(); step != "" {
+	for _, step := range p.run.InFlight() {
 		p.event("            ", []line{{"in flight", step + ": its write may have left; a rollback looks whether it happened"}}, nil)
 	}
 }
@@ -159,97 +220,18 @@ func (p *runPage) event(prefix string, lines []line, w *runner.Write) {
 	}
 }
 
-// changes shows, of each object that was changed in place, the value before
-// and after.
-func (p *runPage) changes() {
-	type place struct{ owner, pointer string }
-	var order []place
-	before, after := map[place]any{}, map[place]any{}
-	owner := map[string]string{}
-	lost := map[string]*runner.Write{}
-	note := func(step string, w *runner.Write) {
-		at := place{owner[step], w.Change.Pointer}
-		if _, known := before[at]; !known {
-			order = append(order, at)
-			before[at] = w.Change.From
-		}
-		after[at] = w.Change.To
-	}
-	for _, e := range p.run.Events {
-		if len(e.Claims) > 0 {
-			owner[e.Step] = e.Claims[0]
-		}
-		switch {
-		case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Happened && lost[e.Step] != nil:
-			note(e.Step, lost[e.Step])
-		case e.Write == nil || e.Write.Change == nil:
-		case e.Kind == runner.EvUnknown:
-			lost[e.Step] = e.Write
-		default:
-			note(e.Step, e.Write)
-		}
-	}
-	for _, at := range order {
-		if fmt.Sprint(before[at]) == fmt.Sprint(after[at]) {
-			continue // it was put back
-		}
-		p.line(fmt.Sprintf("\nChanged  %s %s", Visible(at.owner), Visible(at.pointer)))
-		p.line("  before  " + Value(before[at]))
-		p.line("  after   " + Value(after[at]))
-	}
-}
-
-func (p *runPage) outputs() {
-	for _, e := range p.run.Events {
-		if e.Kind == runner.EvOutputs && len(e.Values) > 0 {
-			title := "Outputs"
-			if p.summary.State != runner.StateDone {
-				title += " (before it was undone)"
-			}
-			p.line("\n" + title)
-			p.pairs("  ", e.Values)
-		}
-	}
-}
-
-// notUndone says what the last rollback could not undo, and why.
-func (p *runPage) notUndone() {
-	var problems []string
-	for _, e := range p.run.Events {
-		switch e.Kind {
-		case runner.EvRollback:
-			problems = nil
-		case runner.EvUndoFail:
-			problems = append(problems, e.Step+": "+e.Error)
-		}
-	}
-	if len(problems) > 0 {
-		p.line("\nNot undone")
-	}
-	for _, text := range problems {
-		p.line("  - " + Visible(text))
-	}
-}
-
-func (p *runPage) stays() {
-	if len(p.summary.Residues) == 0 {
-		return
-	}
-	p.line("\nWhat stays")
-	for _, r := range p.summary.Residues {
-		p.wrapped("  - ", residue(r))
-	}
-}
-
 // next says what can be done with the run.
 func (p *runPage) next(rollback string) {
-	if p.summary.State == runner.StateRolledBack || p.summary.State == runner.StateRunning || !p.run.Wrote() || rollback == "" {
+	if p.summary.State == runner.StateRolledBack || p.summary.State == runner.StateRunning || !p.run.Remains() || rollback == "" {
 		return
 	}
 	p.line("")
 	switch p.summary.State {
 	case runner.StateRollbackIncomplete:
 		p.line("Once the cause is gone, try the rollback again: " + rollback)
+	case runner.StateDoneWithFailures:
+		p.line("To try the items that failed once more, run the playbook for them alone.")
+		p.line("To undo the others: " + rollback)
 	default:
 		p.line("To undo it: " + rollback)
 	}

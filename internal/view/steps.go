@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"example.com/rekey/runner"
@@ -30,38 +31,68 @@ func StepList(w io.Writer, c *runner.Catalogue) error {
 	return p.to(w)
 }
 
-// StepText is the reference of one step type.
-func StepText(w io.Writer, t *runner.Type) error {
+// StepsText is the reference of several step types, one below the other.
+func StepsText(w io.Writer, types []*runner.Type) error {
 	p := &page{}
-	kind := "query"
-	if t.Action() {
-		kind = "action"
+	for i, t := range types {
+		if i > 0 {
+			p.line("")
+		}
+		p.step(t)
 	}
-	p.printf("%s (%s)\n\n", t.Name, kind)
+	return p.to(w)
+}
+
+// step is the reference of one step type.
+func (p *page) step(t *runner.Type) {
+	p.printf("%s (%s)\n\n", t.Name, stepKind(t))
 	p.wrapped("  ", t.Doc)
-	p.line("\nInputs")
-	for _, group := range t.OneOf() {
-		p.line("  exactly one of " + strings.Join(group, " and ") + ":")
+	if len(t.Inputs()) > 0 {
+		p.line("\nInputs")
+		p.fields("  ", t.Inputs(), inputNotes(t))
 	}
-	p.fields("  ", t.Inputs())
 	if len(t.Outputs()) > 0 {
 		p.line("\nOutputs")
-		p.fields("  ", t.Outputs())
+		p.fields("  ", t.Outputs(), outputNotes)
 	}
-	if t.Action() {
+	if notes := stepNotes(t); len(notes) > 0 {
 		p.line("")
-		if t.Notice != "" {
-			p.wrapped("Users notice  ", t.Notice)
+		for _, note := range notes {
+			p.wrapped(fmt.Sprintf("%-14s", note.title), note.text)
 		}
-		if t.Caution != "" {
-			p.wrapped("Caution       ", strings.NewReplacer("{owner}", "the owner").Replace(t.Caution))
-		}
-		p.line("Undo          " + undoClass(t.Undo))
 	}
 	p.line("\nExample")
-	p.printf("  - id: %s\n    %s:\n", exampleID(t.Name), t.Name)
-	p.example("      ", t)
-	return p.to(w)
+	for line := range strings.Lines(StepExample(t)) {
+		p.line("  " + strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// stepKind says what a type is, in a word or two.
+func stepKind(t *runner.Type) string {
+	switch {
+	case !t.Action():
+		return "query"
+	case t.Local:
+		return "action on this machine"
+	}
+	return "action"
+}
+
+type note struct{ title, text string }
+
+// stepNotes are what a reviewer must know of an action.
+func stepNotes(t *runner.Type) []note {
+	if !t.Action() {
+		return nil
+	}
+	var out []note
+	if t.Notice != "" {
+		out = append(out, note{"Users notice", t.Notice})
+	}
+	if t.Caution != "" {
+		out = append(out, note{"Caution", strings.ReplaceAll(t.Caution, "{owner}", "the owner")})
+	}
+	return append(out, note{"Undo", undoClass(t.Undo)})
 }
 
 func undoClass(u runner.UndoClass) string {
@@ -74,50 +105,70 @@ func undoClass(u runner.UndoClass) string {
 	return "irreversible: nothing brings it back"
 }
 
-func (p *page) fields(prefix string, fields []runner.Field) {
+func (p *page) fields(prefix string, fields []runner.Field, notes func(runner.Field) []string) {
 	width := 0
 	for _, f := range fields {
 		width = max(width, len(f.Name))
 	}
 	for _, f := range fields {
-		text := f.Doc
-		if notes := notes(f); len(notes) > 0 {
-			text += " (" + strings.Join(notes, "; ") + ")"
-		}
+		text := f.Doc + " (" + strings.Join(append([]string{typeName(f)}, notes(f)...), "; ") + ")"
 		p.wrapped(fmt.Sprintf("%s%-*s  ", prefix, width, f.Name), text)
 		if len(f.Fields) > 0 {
-			p.fields(prefix+"    ", f.Fields)
+			p.fields(prefix+"    ", f.Fields, notes)
 		}
 	}
 }
 
-// notes are what a field's documentation adds to its meaning.
-func notes(f runner.Field) []string {
-	out := []string{typeName(f)}
-	switch {
-	case f.Default != nil:
-		out = append(out, "default "+Value(f.Default))
-	case !f.Required:
-		out = append(out, "optional")
+// inputNotes are the rules for the value of an input of the type: whether one
+// must be given, and which.
+func inputNotes(t *runner.Type) func(runner.Field) []string {
+	return func(f runner.Field) (out []string) {
+		group := slices.IndexFunc(t.OneOf(), func(names []string) bool { return slices.Contains(names, f.Name) })
+		switch {
+		case f.Default != nil:
+			out = append(out, "default "+Value(f.Default))
+		case f.Required:
+			out = append(out, "required")
+		case group >= 0:
+			out = append(out, "exactly one of "+strings.Join(t.OneOf()[group], " and "))
+		default:
+			out = append(out, "optional")
+		}
+		if bounds := fieldBounds(f); bounds != "" {
+			out = append(out, bounds)
+		}
+		if len(f.Enum) > 0 {
+			out = append(out, "one of "+strings.Join(f.Enum, ", "))
+		}
+		if f.Secret {
+			out = append(out, "secret")
+		}
+		return out
 	}
-	switch {
-	case f.Min != nil && f.Max != nil:
-		out = append(out, fmt.Sprintf("%d to %d", *f.Min, *f.Max))
-	case f.Min != nil:
-		out = append(out, fmt.Sprintf("%d or more", *f.Min))
-	case f.Max != nil:
-		out = append(out, fmt.Sprintf("%d at most", *f.Max))
-	}
-	if len(f.Enum) > 0 {
-		out = append(out, "one of "+strings.Join(f.Enum, ", "))
-	}
-	if f.Secret {
-		out = append(out, "secret")
+}
+
+// outputNotes are the labels of an output, which say what expressions may do
+// with it.
+func outputNotes(f runner.Field) (out []string) {
+	if !f.Required {
+		out = append(out, "may be absent")
 	}
 	if f.Assigned {
 		out = append(out, "assigned")
 	}
 	return out
+}
+
+func fieldBounds(f runner.Field) string {
+	switch {
+	case f.Min != nil && f.Max != nil:
+		return fmt.Sprintf("%d to %d", *f.Min, *f.Max)
+	case f.Min != nil:
+		return fmt.Sprintf("%d or more", *f.Min)
+	case f.Max != nil:
+		return fmt.Sprintf("%d at most", *f.Max)
+	}
+	return ""
 }
 
 func typeName(f runner.Field) string {
@@ -128,54 +179,6 @@ func typeName(f runner.Field) string {
 		return "list of objects"
 	}
 	return f.Type.String()
-}
-
-// exampleID is a short id for a step of the type.
-func exampleID(name string) string {
-	word, _, _ := strings.Cut(name, "_")
-	if word == "sign" {
-		return "cert"
-	}
-	return word
-}
-
-// example gives each required input a value as playbooks bind it, and of a
-// group the first.
-func (p *page) example(prefix string, t *runner.Type) {
-	grouped := map[string]bool{}
-	for _, group := range t.OneOf() {
-		for i, name := range group {
-			grouped[name] = i == 0
-		}
-	}
-	for _, f := range t.Inputs() {
-		if first, ok := grouped[f.Name]; ok && !first || !ok && !f.Required {
-			continue
-		}
-		p.line(prefix + f.Name + ": " + exampleValue(f))
-	}
-}
-
-func exampleValue(f runner.Field) string {
-	switch {
-	case len(f.Fields) > 0:
-		var members []string
-		for i, m := range f.Fields {
-			if m.Required || m.Secret || i == 0 {
-				members = append(members, m.Name+": "+exampleValue(m))
-			}
-		}
-		return "{" + strings.Join(members, ", ") + "}"
-	case f.Type.Kind == binding.Int && f.Min != nil:
-		return fmt.Sprint(*f.Min)
-	case f.Type.Kind == binding.Int:
-		return "1"
-	case f.Type.Kind == binding.Bool:
-		return "true"
-	case f.Type.Kind == binding.List:
-		return "[$<inputs." + f.Name + ">]"
-	}
-	return "$<inputs." + f.Name + ">"
 }
 
 // Playbook is a playbook in a list.

@@ -221,13 +221,17 @@ func (s *thing) Claims() []string                                    { return []
 
 // toy is a program of two such steps.
 func toy(t *testing.T) *runner.Program {
+	return compiled(t, "rekey: 1\nplaybook: all\nversion: 1.2.3\nsteps:\n  - id: switch\n    thing: {app: a}\n  - id: add\n    thing: {app: b}\n")
+}
+
+// compiled is a program of such steps.
+func compiled(t *testing.T, text string) *runner.Program {
 	t.Helper()
 	catalogue, err := runner.NewCatalogue(runner.Type{Name: "thing", Doc: "Makes a thing.", Change: "make {id} for {owner}",
 		Undo: runner.UndoStays, New: func() any { return &thing{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const text = "rekey: 1\nplaybook: all\nversion: 1.2.3\nsteps:\n  - id: switch\n    thing: {app: a}\n  - id: add\n    thing: {app: b}\n"
 	p, faults := runner.ParsePlaybook("all", []byte(text))
 	if faults.Err() != nil {
 		t.Fatal(faults)
@@ -264,17 +268,17 @@ func TestUndo(t *testing.T) {
 }
 
 func TestWrote(t *testing.T) {
-	if !aRun().Wrote() {
+	if !aRun().Remains() {
 		t.Error("a run that wrote is said not to have")
 	}
 	run := &runner.StoredRun{Events: []runner.Timed{
 		{Event: runner.Event{Kind: runner.EvUnknown, Step: "a", Write: &runner.Write{Method: "POST"}}},
 	}}
-	if !run.Wrote() {
+	if !run.Remains() {
 		t.Error("a write whose answer is lost may have happened")
 	}
 	run.Events = append(run.Events, runner.Timed{Event: runner.Event{Kind: runner.EvRecovered, Step: "a", Verdict: &runner.Verdict{Outcome: runner.Not}}})
-	if run.Wrote() {
+	if run.Remains() {
 		t.Error("a write that did not happen is said to have")
 	}
 }

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -17,6 +18,7 @@ var invalid = &Type{}
 type descent struct {
 	scope  *Scope
 	view   View
+	source string
 	offset int
 
 	faults []*Fault
@@ -47,6 +49,16 @@ func (c *descent) faultStart(n ast.Node, message, cure string) *Type {
 	return c.faultAt(start(n), message, cure)
 }
 
+// faultBefore refuses a sign or word that the tree has no place for: it is the
+// last of its kind before n.
+func (c *descent) faultBefore(n ast.Node, sign, cure string) *Type {
+	at := start(n)
+	if i := strings.LastIndex(string([]rune(c.source)[:at]), sign); i >= 0 {
+		at = runes(c.source[:i])
+	}
+	return c.faultAt(at, "`"+sign+"` is not part of the language", cure)
+}
+
 func (c *descent) faultAt(at int, message, cure string) *Type {
 	if len(c.faults) < maxFaults {
 		c.faults = append(c.faults, &Fault{Offset: c.offset + at, Message: message, Cure: cure})
@@ -68,7 +80,7 @@ func (c *descent) result(n ast.Node) *Type {
 // exponential time, here and in the compiler.
 func (c *descent) visit(n ast.Node) *Type {
 	if c.seen[n] {
-		return c.fault(n, "comparisons cannot be chained", "write `a < b && b < c`")
+		return c.faultStart(n, "comparisons cannot be chained", "write `a < b && b < c`")
 	}
 	if c.seen == nil {
 		c.seen = make(map[ast.Node]bool)
@@ -77,8 +89,14 @@ func (c *descent) visit(n ast.Node) *Type {
 	switch n := n.(type) {
 	case *ast.IdentifierNode, *ast.MemberNode, *ast.ChainNode:
 		t, path := c.selector(n)
+		if len(path) == 1 && namespaces[path[0]] != "" {
+			return c.namespaceAsValue(n, t, path)
+		}
+		if t.parts(maxParts) < 0 {
+			return c.faultStart(n, fmt.Sprintf("%s has more than %d members in all", c.describe(n), maxParts), "name the member that is needed, or split the value")
+		}
 		c.refer(path, t)
-		return c.namespaceAsValue(n, t, path)
+		return t
 	case *ast.NilNode:
 		return &Type{Kind: Null, Label: Absent}
 	case *ast.IntegerNode:
@@ -114,9 +132,9 @@ func (c *descent) visit(n ast.Node) *Type {
 func (c *descent) unsupported(n ast.Node) *Type {
 	switch n := n.(type) {
 	case *ast.VariableDeclaratorNode:
-		return c.fault(n, "`let` is not part of the language", "declare the name under `vars`")
+		return c.faultBefore(n, "let", "declare the name under `vars`")
 	case *ast.SequenceNode:
-		return c.fault(n, "`;` is not part of the language", "write one expression")
+		return c.faultBefore(n.Nodes[1], ";", "write one expression")
 	case *ast.BytesNode:
 		return c.fault(n, "byte literals are not part of the language", "write text: drop the `b` before the quote")
 	}
@@ -168,7 +186,7 @@ func (c *descent) array(n *ast.ArrayNode) *Type {
 			elem = t
 			continue
 		}
-		u, ok := unify(elem, t)
+		u, ok := Unify(elem, t)
 		if !ok {
 			return c.faultStart(item, fmt.Sprintf("a list of %s and %s", elem, t), "all elements of a list must be of one kind")
 		}

@@ -1,9 +1,7 @@
 package binding
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"sort"
 	"strings"
 
@@ -23,17 +21,24 @@ import (
 // Invalid at worst, so that a caller can go on without repeating them; it
 // cannot be evaluated.
 func (s *Scope) Compile(source string, offset int, view View) (*Expr, []*Fault) {
+	source = strings.ToValidUTF8(source, "\ufffd") // as that of a document is already
 	x := &Expr{Source: source, Type: invalid, offset: offset}
 	if f := s.precheck(source, offset); f != nil {
 		return x, []*Fault{f}
 	}
 	s.shared.Lock()
 	defer s.shared.Unlock()
+	switch s.shared.compiled++; {
+	case s.shared.compiled == maxCompiled+1:
+		return x, []*Fault{{Offset: offset, Message: "a playbook has at most 50,000 expressions", Cure: "give long lists as inputs"}}
+	case s.shared.compiled > maxCompiled: // said once
+		return x, nil
+	}
 	tree, err := parseTree(source, s.config)
 	if err != nil {
 		return x, []*Fault{syntaxFault(err, source, offset)}
 	}
-	c := &descent{scope: s, view: view, offset: offset}
+	c := &descent{scope: s, view: view, source: source, offset: offset}
 	x.Type = c.result(tree.Node)
 	x.Refs, x.secret = c.refs, c.secret
 	if len(c.faults) > 0 {
@@ -121,64 +126,4 @@ func call(name string, at file.Location, args ...ast.Node) *ast.CallNode {
 	n := &ast.CallNode{Callee: callee, Arguments: args}
 	n.SetLocation(at)
 	return n
-}
-
-var (
-	tokenEOF   = regexp.MustCompile(`^unexpected token EOF`)
-	tokenOther = regexp.MustCompile(`(?s)^unexpected token \w+\((.*)\)$`)
-)
-
-// syntaxFault turns an error of expr into a fault: its place, and its message
-// in the words of the rest.
-func syntaxFault(err error, source string, offset int) *Fault {
-	f := &Fault{Offset: offset + errorOffset(err, source)}
-	message := err.Error()
-	var e *file.Error
-	if errors.As(err, &e) {
-		message = e.Message
-	}
-	m := tokenOther.FindStringSubmatch(message)
-	switch {
-	case tokenEOF.MatchString(message) || message == "unexpected end of expression":
-		f.Message, f.Cure = "the expression ends too early", "an operand or a closing bracket is missing"
-	case m != nil:
-		f.Message, f.Cure = unexpected(strings.Trim(m[1], `"`), source)
-	case strings.Contains(message, "cannot be mixed"):
-		f.Message, f.Cure = "`??` beside another operator", "put it in parentheses: `(a ?? b)`"
-	case strings.Contains(message, "recognized character"):
-		f.Message, f.Cure = "a character that no expression has: "+clip(message[strings.LastIndex(message, ":")+1:]), "put text in quotes"
-	case strings.Contains(message, "value out of range"), strings.Contains(message, "literal is too large"):
-		f.Message, f.Cure = "a number before this place is too large", "an int has 64 bits, a float too"
-	case strings.HasPrefix(message, "expected at least"):
-		f.Message, f.Cure = "an argument is missing", "a function over a list also needs what to do with each element, as in `filter(xs, # > 1)`"
-	default:
-		f.Message, f.Cure = clip120(message), "correct the expression"
-	}
-	return f
-}
-
-// unexpected words a token that stands where none can.
-func unexpected(token, source string) (message, cure string) {
-	message = fmt.Sprintf("`%s` cannot stand here", clip(token))
-	switch token {
-	case "=":
-		return message, "compare with `==`"
-	case "let", "if", "else":
-		return message, "expressions have no statements: use `condition ? a : b`, or `vars` for a name"
-	case "&", "|":
-		return message, "write `" + token + token + "`"
-	case ".":
-		return message, "`.member` without a name before it needs a predicate, as in `filter(xs, .member == 1)`"
-	case "#":
-		return message, "`#` stands for the element in a predicate, as in `filter(xs, # > 1)`"
-	}
-	return message, "an operator, a comma or a bracket may be missing before it, or text may need quotes"
-}
-
-func clip120(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if runes(s) > 120 {
-		return string([]rune(s)[:120]) + "…"
-	}
-	return s
 }

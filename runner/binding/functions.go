@@ -2,7 +2,6 @@ package binding
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -57,28 +56,25 @@ func typing(name string) function {
 	return nil
 }
 
-// functionNames are sorted, for messages.
-func functionNames() []string {
-	return slices.Sorted(maps.Keys(usage))
-}
-
 func (c *descent) callNode(n *ast.CallNode) *Type {
 	switch callee := n.Callee.(type) {
 	case *ast.IdentifierNode:
 		return c.call(n, callee.Value, n.Arguments)
 	case *ast.MemberNode:
-		return c.fault(callee.Property, "methods cannot be called", "use a function: "+strings.Join(functionNames(), ", "))
+		return c.fault(callee.Property, "methods cannot be called", "use a function, "+someFunctions)
 	}
-	return c.fault(n, "this cannot be called", "use a function: "+strings.Join(functionNames(), ", "))
+	return c.fault(n, "this cannot be called", "use a function, "+someFunctions)
 }
 
 // call types the call of a function by its name.
 func (c *descent) call(n ast.Node, name string, args []ast.Node) *Type {
 	f := typing(name)
 	if f == nil {
-		cure := "the functions are " + strings.Join(functionNames(), ", ")
+		cure := "there are others, " + someFunctions
 		if near := Suggest(name, functionNames()); len(near) > 0 {
-			cure = fmt.Sprintf("did you mean %q? %s", near[0], cure)
+			cure = fmt.Sprintf("did you mean %q? it is called as `%s`", near[0], usage[near[0]])
+		} else if name == "now" || name == "date" {
+			cure = "`run.started_at` is when the run began; there is no other clock"
 		}
 		return c.fault(n, fmt.Sprintf("unknown function %q", clip(name)), cure)
 	}
@@ -94,7 +90,11 @@ func (c *descent) arity(n ast.Node, name string, args []ast.Node, least, most in
 	if most > least {
 		want = fmt.Sprintf("%d to %d", least, most)
 	}
-	c.fault(n, fmt.Sprintf("`%s` takes %s argument(s), not %d", name, want, len(args)), "write `"+usage[name]+"`")
+	noun := "arguments"
+	if most == 1 {
+		noun = "argument"
+	}
+	c.fault(n, fmt.Sprintf("`%s` takes %s %s, not %d", name, want, noun, len(args)), "write `"+usage[name]+"`")
 	return false
 }
 
@@ -328,7 +328,7 @@ func callExtreme(c *descent, n ast.Node, name string, args []ast.Node) *Type {
 		case x.Kind == Invalid:
 			return invalid
 		case x.Kind != Int && x.Kind != Float && x.Kind != Duration && x.Kind != Time:
-			return c.faultStart(a, fmt.Sprintf("`%s` compares numbers, times or durations, not %s", name, x.Article()), "give it a list of numbers, or several")
+			return c.faultStart(a, fmt.Sprintf("`%s` compares numbers, times or durations, not %s", name, x.Article()), "give it several of one kind, or a list of them")
 		case i > 0 && x.Kind != t.Kind:
 			return c.faultStart(a, fmt.Sprintf("`%s` of %s and %s", name, t.Article(), x.Article()), "all must be of one kind")
 		}

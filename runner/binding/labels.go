@@ -73,55 +73,61 @@ func (c *descent) elements(n ast.Node, list *Type) bool {
 	return false
 }
 
-// unify is the type of a value that is one or the other. Labels add up, those
-// of members too; an Invalid part makes the result Invalid.
-func unify(a, b *Type) (*Type, bool) {
+// Unify is the type of a value that is one or the other, as the items of a list
+// are. Labels add up, those of members too: a list is as secret as its most
+// secret item. What is not known yet, the items of an empty list, comes from
+// the other; an Invalid part makes that part Invalid. It is false if no type
+// fits both.
+//
+// A type that the other adds nothing to is returned itself: a list of thousands
+// of items that all name one wide object has one type in the end, not thousands.
+func Unify(a, b *Type) (*Type, bool) {
 	switch {
-	case a == nil || b == nil || a.Kind == Invalid || b.Kind == Invalid:
+	case a == nil:
+		return b, true
+	case b == nil || a == b:
+		return a, true
+	case a.Kind == Invalid || b.Kind == Invalid:
 		return invalid, true
 	case a.Kind == Null:
 		return b.With(a.Label), true
 	case b.Kind == Null:
 		return a.With(b.Label), true
-	case a.Kind != b.Kind:
+	case a.Kind != b.Kind, a.Kind == Object && !sameMembers(a, b):
 		return invalid, false
 	}
-	u := &Type{Kind: a.Kind, Elem: a.Elem, Fields: a.Fields, Label: a.Label | b.Label}
-	switch a.Kind {
-	case List:
-		if a.Elem == nil || b.Elem == nil {
-			if a.Elem == nil {
-				u.Elem = b.Elem
-			}
-			return u, true
-		}
-		elem, ok := unify(a.Elem, b.Elem)
-		u.Elem = elem
-		return u, ok
-	case Object:
-		return u, unifyFields(u, a, b)
+	u := *a
+	u.Label |= b.Label
+	ok, changed := true, u.Label != a.Label
+	if a.Kind == List {
+		u.Elem, ok = Unify(a.Elem, b.Elem)
+		changed = changed || u.Elem != a.Elem
 	}
-	return u, true
+	if a.Kind == Object && a.Fields != nil {
+		u.Fields = make(map[string]*Type, len(a.Fields))
+		for name := range a.Fields {
+			var same bool
+			u.Fields[name], same = Unify(a.Fields[name], b.Fields[name])
+			ok, changed = ok && same, changed || u.Fields[name] != a.Fields[name]
+		}
+	}
+	switch {
+	case !ok:
+		return invalid, false
+	case !changed:
+		return a, true
+	}
+	return &u, true
 }
 
-func unifyFields(u, a, b *Type) bool {
+func sameMembers(a, b *Type) bool {
 	if len(a.Fields) != len(b.Fields) || (a.Fields == nil) != (b.Fields == nil) {
 		return false
 	}
-	if a.Fields == nil {
-		return true
-	}
-	u.Fields = make(map[string]*Type, len(a.Fields))
-	for name, f := range a.Fields {
-		g, there := b.Fields[name]
-		if !there {
+	for name := range a.Fields {
+		if _, ok := b.Fields[name]; !ok {
 			return false
 		}
-		t, ok := unify(f, g)
-		if !ok {
-			return false
-		}
-		u.Fields[name] = t
 	}
 	return true
 }

@@ -3,7 +3,9 @@ package binding
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,15 @@ var usage = map[string]string{
 	"min": "min(a, b)", "max": "max(a, b)", "join": "join(list, separator)", "split": "split(text, separator)",
 	"upper": "upper(text)", "lower": "lower(text)", "trim": "trim(text)", "hasPrefix": "hasPrefix(text, prefix)", "hasSuffix": "hasSuffix(text, suffix)",
 	"int": "int(text)", "string": "string(value)", "duration": "duration(\"90m\")",
+}
+
+// someFunctions are those that most playbooks can use, for messages; README
+// has all.
+const someFunctions = "such as `len`, `filter`, `find`, `map` or `join`"
+
+// functionNames are sorted, for messages.
+func functionNames() []string {
+	return slices.Sorted(maps.Keys(usage))
 }
 
 // ownFunctions replace expr's where those depend on the machine, say too

@@ -81,7 +81,7 @@ func (c *descent) refer(path []string, t *Type) {
 	if len(path) == 0 || len(path) == 1 && namespaces[path[0]] != "" {
 		return
 	}
-	c.secret = c.secret || t.Any(Secret)
+	c.secret = c.secret || c.scope.shared.secretIn(t)
 	c.broken = c.broken || t.Kind == Invalid
 	key := strings.Join(path, ".")
 	if c.known[key] {
@@ -97,7 +97,7 @@ func (c *descent) refer(path []string, t *Type) {
 // namespaceAsValue refuses a group of names that is used as a value: what the
 // expression depends on would be anybody's guess.
 func (c *descent) namespaceAsValue(n ast.Node, t *Type, path []string) *Type {
-	if len(path) != 1 || namespaces[path[0]] == "" || t.Kind == Invalid {
+	if t.Kind == Invalid {
 		return t
 	}
 	return c.faultStart(n, fmt.Sprintf("`%s` groups names and is no value", path[0]),
@@ -119,6 +119,9 @@ func (c *descent) member(n *ast.MemberNode, p *ast.StringNode, base *Type, path 
 		return c.noMembers(n, p, base), nil
 	}
 	t, ok := base.Fields[p.Value]
+	if o := c.scope.over; o != nil && len(path) == 1 && path[0] == o.group && p.Value == o.name {
+		t, ok = o.member, true
+	}
 	if !ok {
 		return c.unknownMember(p, base, path), nil
 	}
@@ -143,7 +146,7 @@ func (c *descent) member(n *ast.MemberNode, p *ast.StringNode, base *Type, path 
 // absentBase refuses reading into something that may not be there.
 func (c *descent) absentBase(n *ast.MemberNode, at ast.Node, path []string, base *Type, member string) *Type {
 	if base.Kind == Null {
-		return c.fault(at, "`nil` has no members", "remove the member")
+		return c.fault(at, "`nil` has no members", "leave `"+member+"` out")
 	}
 	what := c.describe(n.Node)
 	return c.fault(at, fmt.Sprintf("%s may be absent, so there may be nothing to read `%s` from", what, clip(member)),
@@ -170,7 +173,7 @@ func (c *descent) noMembers(n *ast.MemberNode, p *ast.StringNode, base *Type) *T
 		return c.fault(p, fmt.Sprintf("the members of %s are not declared, so %q cannot be checked", what, clip(p.Value)),
 			"use the value as a whole")
 	}
-	return c.fault(p, fmt.Sprintf("%s is %s and has no member %q", what, base.Article(), clip(p.Value)), "use it without")
+	return c.fault(p, fmt.Sprintf("%s is %s and has no member %q", what, base.Article(), clip(p.Value)), "leave `."+clip(p.Value)+"` out")
 }
 
 // unknownMember refuses a member that the object lacks, in the words of what
@@ -208,7 +211,7 @@ func (c *descent) index(n *ast.MemberNode, base *Type) *Type {
 	case String:
 		return c.fault(n, "text has no elements", "cut it with `[0:1]` or `split`")
 	default:
-		return c.fault(n, fmt.Sprintf("%s is %s and has no elements", c.describe(n.Node), base.Article()), "use it without")
+		return c.fault(n, fmt.Sprintf("%s is %s and has no elements", c.describe(n.Node), base.Article()), "leave `[…]` out")
 	}
 	i := c.operand(n.Property, 0)
 	if i.Kind != Int && i.Kind != Invalid {

@@ -2,7 +2,7 @@ package binding
 
 import (
 	"fmt"
-	"regexp"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -177,8 +177,15 @@ func (c *descent) matches(n *ast.BinaryNode) *Type {
 		c.faultStart(n.Right, "the pattern of `matches` must be a literal", "write it in quotes: `x matches \"^[a-z]+$\"`")
 		return result
 	}
-	if _, err := regexp.Compile(pattern.Value); err != nil {
-		c.faultStart(n.Right, "the pattern is no regular expression: "+clip120(err.Error()), "use Go's syntax (RE2)")
+	size, err := PatternSize(pattern.Value)
+	c.scope.shared.patterns += size
+	switch {
+	case err != nil:
+		c.faultStart(n.Right, "the pattern is no regular expression: "+clip120(strings.TrimPrefix(err.Error(), "error parsing regexp: ")), "write RE2 syntax, without lookaround and back-references")
+	case size > MaxPattern:
+		c.faultStart(n.Right, "the pattern is too large", "repeat less: `{1000}` stands for a thousand copies")
+	case c.scope.shared.patterns > MaxPatterns:
+		c.faultStart(n.Right, "the patterns of this playbook are too large together", "repeat less: `{1000}` stands for a thousand copies")
 	}
 	return result
 }
@@ -192,7 +199,7 @@ func (c *descent) coalesce(n *ast.BinaryNode) *Type {
 	case l.Kind == Null:
 		return r
 	}
-	u, ok := unify(l.Without(Absent), r)
+	u, ok := Unify(l.Without(Absent), r)
 	if !ok {
 		return c.fault(n, fmt.Sprintf("`??` between %s and %s", l.Article(), r.Article()), "both sides must be of one kind")
 	}
@@ -201,7 +208,7 @@ func (c *descent) coalesce(n *ast.BinaryNode) *Type {
 
 func (c *descent) conditional(n *ast.ConditionalNode) *Type {
 	if !n.Ternary {
-		return c.faultStart(n.Cond, "`if` is not part of the language", "write `condition ? a : b`")
+		return c.faultBefore(n.Cond, "if", "write `condition ? a : b`")
 	}
 	if n.Cond == n.Exp1 {
 		return c.faultStart(n.Cond, "`?:` is not part of the language", "write `a ?? b` for a value that may be absent, `condition ? a : b` otherwise")
@@ -211,7 +218,7 @@ func (c *descent) conditional(n *ast.ConditionalNode) *Type {
 		c.faultStart(n.Cond, fmt.Sprintf("a condition is a bool, not %s", cond.Article()), "compare it: `x == \"…\"`, `len(x) > 0`, `x != nil`")
 	}
 	a, b := c.visit(n.Exp1), c.visit(n.Exp2)
-	u, ok := unify(a, b)
+	u, ok := Unify(a, b)
 	if !ok {
 		return c.faultStart(n.Exp2, fmt.Sprintf("one branch of `? :` is %s, the other %s", a.Article(), b.Article()), "both must be of one kind")
 	}

@@ -16,6 +16,9 @@ const (
 	maxCandidates = 8
 	// maxFaults bounds the faults of one scalar; a thousandth helps nobody.
 	maxFaults = 10
+	// maxExpressions bounds the expressions of one scalar: each of the quarter
+	// of a million that fit into a playbook would be compiled.
+	maxExpressions = 1000
 )
 
 // Part is a piece of a scalar: literal text or an expression.
@@ -67,7 +70,10 @@ func Scan(text string) (Template, []*Fault) {
 		return Template{Parts: []Part{{Text: strings.ReplaceAll(text, "$$<", "$<")}}}, nil
 	}
 	text = strings.TrimRight(text, "\r\n")
-	source, why := wholeSource(text)
+	source, why, sole := wholeSource(text)
+	if why == atEnd && sole {
+		return wholeTemplate(source), nil
+	}
 	if why == atComment && parses(source) {
 		s := &scanner{text: text, comment: true}
 		s.expression(2, 2)
@@ -102,24 +108,25 @@ func opens(text string) bool {
 
 // wholeSource is the inside of a scalar that may be one whole expression, and
 // how far it holds: atEnd if it is balanced, atComment if a comment stops it,
-// anything else if it is no candidate.
-func wholeSource(text string) (string, stop) {
+// anything else if it is no candidate. It is the sole reading if no > stands in
+// it where an embedded expression could end.
+func wholeSource(text string) (source string, why stop, sole bool) {
 	if len(text) < 4 || len(text) > maxSource+3 || !strings.HasPrefix(text, "$<") || text[len(text)-1] != '>' {
-		return "", atLength
+		return "", atLength, false
 	}
-	source := text[2 : len(text)-1]
+	source = text[2 : len(text)-1]
 	if strings.TrimSpace(source) == "" {
-		return "", atLength
+		return "", atLength, false
 	}
 	l := newLexer(source, 0)
-	why := l.run()
-	for ; why == atClose; why = l.run() {
+	why = l.run()
+	for sole = why != atClose; why == atClose; why = l.run() {
 		l.pos++
 	}
 	if why == atEnd && (l.quote >= 0 || len(l.open) > 0) {
-		return "", atLength
+		return "", atLength, false
 	}
-	return source, why
+	return source, why, sole
 }
 
 // scanner reads a scalar as text with embedded expressions.
@@ -129,6 +136,7 @@ type scanner struct {
 	parts   []Part
 	faults  []*Fault
 	done    bool
+	count   int  // of the expressions
 	comment bool // look for a comment behind the first >
 	blank   bool // some fault was a blank before a closing >
 }
@@ -193,7 +201,11 @@ func (s *scanner) expression(i, n int) int {
 	case s.ambiguous(l, i):
 		s.fault(end, "the expression can end at this `>` or at a later one",
 			"put a comparison in parentheses, `$<(a > b)>`, or write a literal `>` as `$<\">\">`")
+	case s.count == maxExpressions:
+		s.fault(n-2, fmt.Sprintf("more than %d expressions in one text", maxExpressions), "split the text")
+		s.done = true
 	default:
+		s.count++
 		s.parts = append(s.parts, Part{Source: source, Offset: n})
 	}
 	return i + len(source) + 1

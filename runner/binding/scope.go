@@ -25,26 +25,70 @@ var keywords = []string{"and", "contains", "else", "endsWith", "false", "if", "i
 // step or a loop variable because it is a keyword of expressions.
 func Reserved(name string) bool { return slices.Contains(keywords, name) }
 
+// Taken says what expressions know by a name already, "the name of a function"
+// or "a group of names"; "" if a loop's variable may have it.
+func Taken(name string) string {
+	if namespaces[name] != "" {
+		return "a group of names"
+	}
+	if _, isFunction := builtin.Index[name]; isFunction {
+		return "the name of a function"
+	}
+	return ""
+}
+
 // Scope holds the names that expressions may use, and their types. It can be
 // used by several goroutines.
 type Scope struct {
 	root   *Type
 	config *conf.Config
 	shared *shared
+	over   *override // a member of a group that is another here; may be nil
+}
+
+// override gives a member of a group another type.
+type override struct {
+	group, name string
+	member      *Type
 }
 
 // shared is what a scope has in common with those derived from it. Expr's type
 // information, too, is shared by them and not safe for concurrent use.
 type shared struct {
 	sync.Mutex
+	config   *conf.Config // without names
 	natures  map[*Type]nature.Nature
 	names    map[*Type][]string // the sorted members, made when first listed
-	compared int                // the names compared so far to suggest one
+	secrets  map[*Type]bool     // whether a secret is anywhere inside
+	compared int                // the letters compared so far to suggest names
+	patterns int                // the size of the patterns so far
+	compiled int                // the expressions so far
 }
 
-// maxCompared bounds the names that are compared for suggestions: thousands of
-// misspelt names among thousands must not take minutes.
-const maxCompared = 1_000_000
+// maxCompiled bounds the expressions of all scalars together.
+const maxCompiled = 50_000
+
+// maxCompared bounds the letters that are compared for suggestions, each of one
+// name with each of another: thousands of misspelt names among thousands must
+// not take minutes.
+const maxCompared = 50_000_000
+
+// secretIn is t.Any(Secret), which takes long for a large object that thousands
+// of expressions pick a member of.
+func (s *shared) secretIn(t *Type) bool {
+	if t.Kind != Object && t.Kind != List {
+		return t.Any(Secret)
+	}
+	in, ok := s.secrets[t]
+	if !ok {
+		if s.secrets == nil {
+			s.secrets = make(map[*Type]bool)
+		}
+		in = t.Any(Secret)
+		s.secrets[t] = in
+	}
+	return in
+}
 
 // alternatives lists an object's members beside a name that it lacks.
 func (s *shared) alternatives(lead, name string, t *Type) string {
@@ -56,7 +100,7 @@ func (s *shared) alternatives(lead, name string, t *Type) string {
 		names = t.names()
 		s.names[t] = names
 	}
-	if s.compared += len(names); s.compared > maxCompared {
+	if s.compared += len(names) * min(len(name), maxName) * min(len(name), maxName); s.compared > maxCompared {
 		name = ""
 	}
 	return alternatives(lead, name, names)
@@ -115,13 +159,40 @@ func (s *Scope) With(name string, t *Type) (*Scope, error) {
 	defer s.shared.Unlock()
 	fields := maps.Clone(s.config.Env.Fields)
 	fields[name] = s.shared.nature(t)
-	return newScope(root, fields, s.shared), nil
+	with := newScope(root, fields, s.shared)
+	if s.over != nil && s.over.group != name {
+		with.over = s.over
+	}
+	return with, nil
+}
+
+// WithMember is the scope with another type for one member of a group: for a
+// step's own outputs. It costs little however many members the group has. Expr's
+// own check knows nothing of the group then; ours does. A scope has one such
+// member, the last that it was given.
+func (s *Scope) WithMember(group, name string, t *Type) *Scope {
+	s.shared.Lock()
+	defer s.shared.Unlock()
+	fields := maps.Clone(s.config.Env.Fields)
+	fields[group] = types.Any.Nature()
+	with := newScope(s.root, fields, s.shared)
+	with.over = &override{group, name, t}
+	return with
 }
 
 func newScope(root *Type, fields map[string]nature.Nature, common *shared) *Scope {
-	c := conf.CreateNew()
+	if common.config == nil {
+		common.config = newConfig()
+	}
+	c := *common.config // its tables are read only
 	c.Env = types.Map{}.Nature()
 	c.Env.Fields = fields
+	return &Scope{root: root, config: &c, shared: common}
+}
+
+// newConfig is how expr reads and checks our language, whatever its names.
+func newConfig() *conf.Config {
+	c := conf.CreateNew()
 	c.EnvObject = map[string]any{}
 	c.Strict = true
 	c.Optimize = false
@@ -134,18 +205,18 @@ func newScope(root *Type, fields map[string]nature.Nature, common *shared) *Scop
 	for name, f := range ownFunctions {
 		c.Functions[name] = &builtin.Function{Name: name, Func: f}
 	}
-	return &Scope{root: root, config: c, shared: common}
+	return c
 }
 
 func checkName(name string) error {
 	why := ""
-	switch _, isFunction := builtin.Index[name]; {
+	switch {
 	case !nameForm.MatchString(name):
 		why = "it must match [a-z][a-z0-9_]{0,62}"
 	case Reserved(name):
 		why = "it is a keyword of expressions"
-	case isFunction:
-		why = "it is the name of a function"
+	case namespaces[name] == "" && Taken(name) != "":
+		why = "it is " + Taken(name)
 	default:
 		return nil
 	}
@@ -188,7 +259,7 @@ func (s *shared) nature(t *Type) nature.Nature {
 
 // cached is the nature of something inside a type.
 func (s *shared) cached(t *Type) nature.Nature {
-	if t == nil || t.Kind != Object {
+	if t == nil || t.Kind != Object && t.Kind != List {
 		return s.nature(t)
 	}
 	n, ok := s.natures[t]

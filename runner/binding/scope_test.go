@@ -200,3 +200,85 @@ func BenchmarkScan(b *testing.B) {
 		Scan("CN=$<inputs.app>,O=$<vars.subject.common_name>")
 	}
 }
+
+// A member may be another in one place, and the scopes made from that keep it.
+func TestScopeWithMember(t *testing.T) {
+	s := testScope(t)
+	with := s.WithMember("steps", "gen", obj("total", tInt))
+	loop, err := with.With("app", tString)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := testEnv()
+	env["steps"].(map[string]any)["gen"] = map[string]any{"total": 3}
+	env["app"] = "a"
+	for _, c := range []struct {
+		scope  *Scope
+		source string
+		fine   bool
+	}{
+		{s, "steps.gen.kid", true}, {s, "steps.gen.total", false},
+		{with, "steps.gen.total + 1", true}, {with, "steps.gen.kid", false}, {with, "steps.list.keys[0].kid", true}, {with, "steps.gem.total", false},
+		{loop, "string(steps.gen.total) + app", true}, {loop, "steps.gen.kid", false}, {loop, "filter(steps.list.keys, .kid == app)", true},
+	} {
+		x, faults := c.scope.Compile(c.source, 0, View{})
+		if (len(faults) == 0) != c.fine {
+			t.Errorf("%s: %v", c.source, faults)
+		}
+		if _, err := x.Eval(env); c.fine && c.scope != s && err != nil {
+			t.Errorf("%s: %v", c.source, err)
+		}
+	}
+}
+
+// What is a member in one place is looked up by its path: a list of thousands
+// of objects, or an object with thousands of members, is no value to hand on.
+func TestLargeValuesAreRefused(t *testing.T) {
+	wide := &Type{Kind: Object, Fields: map[string]*Type{}}
+	for i := range maxParts + 1 {
+		wide.Fields[fmt.Sprint("m", i)] = tString
+	}
+	double := obj("a", tString, "b", tString)
+	for range 60 {
+		double = obj("a", double, "b", double)
+	}
+	s, err := NewScope(obj("vars", obj("wide", wide, "double", double, "list", ListOf(wide), "narrow", obj("a", tString))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for source, want := range map[string]string{
+		"vars.wide.m7": "", "vars.list[0].m7": "", "vars.narrow": "", "vars.double.a.b.a": "`vars.double.a.b.a` has more than 500 members in all",
+		"vars.wide": "`vars.wide` has more than 500 members in all", "len(vars.list)": "`vars.list` has more than 500 members in all",
+		"{a: vars.narrow, b: vars.double}": "`vars.double` has more than 500 members in all",
+	} {
+		_, faults := s.Compile(source, 0, View{})
+		got := ""
+		if len(faults) > 0 {
+			got = faults[0].Message
+		}
+		if got != want || len(faults) > 1 {
+			t.Errorf("%s: %v", source, faults)
+		}
+	}
+}
+
+func TestPatternSize(t *testing.T) {
+	for text, want := range map[string]int{"": 1, "abc": 3, "a{1000}": 2000, "[a-z]{2,63}": 126, "(a|b)*": 4, "(x{10}){10}": 210} {
+		if got, err := PatternSize(text); err != nil || got < want/2 || got > 2*want {
+			t.Errorf("%s: %d, %v, want about %d", text, got, err, want)
+		}
+	}
+	if _, err := PatternSize("(a"); err == nil {
+		t.Error("(a has a size")
+	}
+	s := testScope(t)
+	for i := range 60 {
+		_, faults := s.Compile(`inputs.app matches "a{999}"`, 0, View{})
+		if (len(faults) > 0) != (i >= 50) {
+			t.Fatalf("pattern %d: %v", i, faults)
+		}
+	}
+	if _, faults := s.Compile(`inputs.app matches "a{999}b{999}"`, 0, View{}); len(faults) != 1 || faults[0].Message != "the pattern is too large" {
+		t.Error(faults)
+	}
+}

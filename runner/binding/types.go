@@ -117,6 +117,24 @@ func (t *Type) Any(l Label) bool {
 	return false
 }
 
+// maxParts bounds the parts of a value that an expression names: the members
+// of objects at every depth. Values are made of others, and without a bound
+// twenty short variables could hold a million members.
+const maxParts = 500
+
+// parts counts the parts of t that are left of a budget: negative means that
+// there are more.
+func (t *Type) parts(left int) int {
+	for ; t != nil && left >= 0; t = t.Elem {
+		for _, f := range t.Fields {
+			if left = f.parts(left - 1); left < 0 {
+				break
+			}
+		}
+	}
+	return left
+}
+
 // shownNames is how many names a message lists at most.
 const shownNames = 5
 

@@ -1,0 +1,18 @@
+//go:build unix
+
+package runner
+
+import (
+	"syscall"
+	"time"
+)
+
+// cpuTime is the processor time that this process has taken. Unlike the wall's
+// clock it stands still while other processes have the machine.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

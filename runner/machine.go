@@ -1,0 +1,185 @@
+package runner
+
+import (
+	"slices"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// Machine is a run as the fold over its events. It does no I/O, reads no
+// clock and depends on no map's order: the same events yield the same
+// machine, and the same machine the same next commands.
+//
+// Apply evaluates nothing. Next evaluates conditions, items, inputs,
+// assertions and outputs, but only to offer the result as an event to record;
+// it is used once that event is applied. So a run that is picked up again
+// never evaluates a second time what was decided before.
+//
+// What is carried out is a tree of scopes: the playbook's steps, those of a
+// block, and those of each item of a loop. A scope does one thing at a time;
+// those that have something to do stand in a queue.
+type Machine struct {
+	program    *Program
+	info       *RunInfo
+	sequential bool // one item of a loop at a time, whatever the playbook says
+
+	root  *scope
+	nodes map[string]*node  // the steps begun, by their names
+	items map[string]*scope // the items begun, by their names
+	ready []*scope          // those with something to do, in their order
+	busy  int               // commands given out that have yielded no event yet
+
+	held   map[string]*node    // who may change what a claim names
+	parked map[string][]*scope // who waits for that
+
+	state     State
+	varsDone  bool
+	outputs   map[string]any // nil until evaluated
+	failure   string         // why the run fails
+	failed    string         // which step made it fail
+	setting   bool           // a setting of the caller did
+	tolerated int            // items that failed
+	stuck     []*node        // those of which nobody can tell whether their write happened
+	halted    bool           // nothing new is to begin
+	left      bool           // and something was left out for that
+	undo      bool           // rolling back
+	undoErrs  *multierror.Error
+	unundone  map[undoKey]*node // what could not be undone, the latest for each claim
+}
+
+// scope is a list of steps that are carried out one after the other.
+type scope struct {
+	owner *node  // the block or the loop; nil: the playbook
+	name  string // of an item, and what is in it; empty outside of loops
+	key   string // of an item
+	env   map[string]any
+	steps []*Step
+	pc    int
+	node  *node // the step at pc; nil behind the last
+
+	asserted     int
+	queued, busy bool
+	ended        bool
+	failed       bool
+	problem      string // why
+	setting      bool
+
+	started []*node // of the playbook and of items: the actions begun inside, in their order
+	undo    bool
+	undoing int // the position in started that comes next, going down
+}
+
+// item reports whether the scope is an item of a loop.
+func (s *scope) item() bool { return s.owner != nil && s.owner.step.Loop != nil }
+
+// around is the scope in which the block or loop stands; nil for the playbook.
+func (s *scope) around() *scope {
+	if s.owner == nil {
+		return nil
+	}
+	return s.owner.scope
+}
+
+// asserts are checked when all steps of a block are done, or of an item of a
+// loop over one.
+func (s *scope) asserts() []assertion {
+	if s.owner == nil || s.owner.step.Type != nil {
+		return nil
+	}
+	return s.owner.step.asserts
+}
+
+// node is one step as it is carried out.
+type node struct {
+	step  *Step
+	scope *scope
+	name  string
+	phase phase
+
+	in       map[string]any
+	deferred []string
+	claims   []string
+	saw, out map[string]any
+	asserted int
+	tried    int    // tries that failed
+	again    *Again // of the last: how long to wait
+	order    int    // of its start, from 1
+	wrote    bool   // it wrote something, or may have
+	doubt    bool   // its Do may have begun in a process that ended
+	verdict  *Verdict
+	problem  string // of a write whose answer was lost
+	residues []Residue
+
+	body *scope // of a block
+	loop *loopState
+}
+
+type phase uint8
+
+const (
+	phIdle      phase = iota
+	phEntered         // its condition holds
+	phSkipped         // its condition does not
+	phInside          // a block or a loop: what is in it is carried out
+	phReady           // its inputs are recorded
+	phObserved        // its Do may have begun
+	phUnknown         // its write's answer was lost
+	phDoubt           // it failed after a write
+	phAmbiguous       // Recover cannot tell
+	phDone            // its outputs are recorded
+	phFailed          // it failed, nothing of it is left to undo
+	phUndone
+	phKept
+	phUndoFailed
+)
+
+// NewMachine returns the machine of a run that has not begun.
+func NewMachine(p *Program) *Machine {
+	return &Machine{
+		program: p, nodes: map[string]*node{}, items: map[string]*scope{},
+		held: map[string]*node{}, parked: map[string][]*scope{}, unundone: map[undoKey]*node{},
+		root: &scope{steps: p.Steps, env: map[string]any{
+			"inputs": map[string]any{}, "vars": map[string]any{},
+			"steps": map[string]any{}, "run": map[string]any{},
+		}},
+	}
+}
+
+// State is where the run stands.
+func (m *Machine) State() State { return m.state }
+
+// Info is what the run is a run of; nil before it began.
+func (m *Machine) Info() *RunInfo { return m.info }
+
+// Outputs are the playbook's outputs, nil until the run is done.
+func (m *Machine) Outputs() map[string]any { return m.outputs }
+
+// Written reports whether the run wrote anything, or may have: a Do of which
+// there is no record yet may have written.
+func (m *Machine) Written() bool {
+	return slices.ContainsFunc(m.root.started, func(n *node) bool { return n.wrote || n.phase == phObserved })
+}
+
+// Remains reports whether anything that the run wrote, or may have, is not
+// undone.
+func (m *Machine) Remains() bool {
+	return slices.ContainsFunc(m.root.started, func(n *node) bool {
+		return n.wrote && n.phase != phUndone || n.phase == phObserved
+	})
+}
+
+// Failure says why the run failed, and at which step; both may be empty.
+func (m *Machine) Failure() (step, message string) { return m.failed, m.failure }
+
+// Residues are the effects that stayed after the actions undone so far.
+func (m *Machine) Residues() []Residue {
+	var out []Residue
+	for _, n := range slices.Backward(m.root.started) {
+		out = append(out, n.residues...)
+	}
+	return out
+}
+
+// UndoErr is everything that could not be undone, as one error; nil when there
+// is nothing.
+func (m *Machine) UndoErr() error { return m.undoErrs.ErrorOrNil() }

@@ -1,0 +1,316 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// RehearsalSpec is what a program is rehearsed with.
+type RehearsalSpec struct {
+	Catalogue *Catalogue // with the capabilities of a rehearsed org
+	Clock     Clock      // stands still
+	Tool, Who string
+	Org       string
+	Offline   bool
+	Inputs    map[string]any
+	Secrets   map[string]any // those at hand; what needs another is noted as not checked
+	OnFailure string
+	Bases     func() map[string]string // asked at the end
+}
+
+// rehearsedRunID stands for the id that the run will have.
+const rehearsedRunID = "00000000-000000-rehearsal"
+
+// Rehearse runs the program in a rehearsed org and returns the plan. Then it
+// undoes every action there, to learn what would stay. A plan with a Failure
+// is still a plan: it says where the run would fail.
+func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error) {
+	m := NewMachine(p)
+	m.sequential = true
+	r := &rehearsal{program: p, machine: m, spec: spec, plan: newPlan(p, spec), at: map[string]int{}, loops: map[string]int{}}
+	r.learned.keep(encode(p.public(spec.Inputs)))
+	r.learned.add(rehearsedRunID, "$<run.id>")
+	l := &loop{machine: m, watch: r.watch, executor: &executor{
+		program: p, run: rehearsedRunID, catalogue: spec.Catalogue, clock: spec.Clock, secrets: spec.Secrets, rehearsal: true,
+	}}
+	created := Event{Kind: EvCreated, Run: newRunInfo(p, Spec{
+		ID: rehearsedRunID, Org: spec.Org, Inputs: spec.Inputs, OnFailure: "keep", StartedAt: spec.Clock.now(),
+	})}
+	if err := l.record(created); err != nil {
+		return nil, err
+	}
+	if err := l.loop(ctx); err != nil {
+		return nil, err
+	}
+	if m.State() == StateInterrupted {
+		return nil, context.Cause(ctx)
+	}
+	r.finish()
+	r.skipped()
+	if r.plan.Body.Failure == nil {
+		r.undoing = true
+		if err := l.record(Event{Kind: EvRollback, Reason: "rehearsed"}); err != nil {
+			return nil, err
+		}
+		if err := l.loop(ctx); err != nil {
+			return nil, err
+		}
+		if m.State() == StateInterrupted {
+			return nil, context.Cause(ctx)
+		}
+	}
+	return r.plan, nil
+}
+
+func newPlan(p *Program, spec RehearsalSpec) *Plan {
+	body := PlanBody{
+		Playbook: p.Playbook.Name, Version: p.Playbook.Version, Digest: p.Playbook.Digest(),
+		Org: spec.Org, Offline: spec.Offline, OnFailure: p.Playbook.OnFailure,
+		Inputs: encode(p.public(spec.Inputs)), Calls: map[string]Bucket{}, Steps: []PlannedStep{},
+	}
+	if spec.OnFailure != "" {
+		body.OnFailure = spec.OnFailure
+	}
+	for _, in := range p.Playbook.Inputs {
+		if in.Secret {
+			body.Secrets = append(body.Secrets, in.Name)
+		}
+	}
+	for _, w := range p.Warnings { // without the file, which is named differently elsewhere
+		body.Warnings = append(body.Warnings, fmt.Sprintf("line %d, %s: %s (%s)", w.Line, w.Warning, w.Message, w.Cure))
+	}
+	return &Plan{Body: body, Header: PlanHeader{
+		Format: PlanFormat, MadeAt: spec.Clock.now().UTC(), Tool: spec.Tool, Who: spec.Who,
+	}}
+}
+
+// rehearsal makes a plan of the events of a rehearsed run.
+type rehearsal struct {
+	program *Program
+	machine *Machine
+	spec    RehearsalSpec
+	plan    *Plan
+	learned sources
+	at      map[string]int // position in plan.Body.Steps by the step's name
+	loops   map[string]int // position in plan.Body.Loops by the loop's name
+	undoing bool
+}
+
+// step returns the planned step with that name, making it at first.
+func (r *rehearsal) step(name string) *PlannedStep {
+	i, ok := r.at[name]
+	if !ok {
+		s := r.program.Step(name)
+		i = len(r.plan.Body.Steps)
+		r.at[name] = i
+		planned := PlannedStep{Step: r.learned.replace(name), Name: s.Name, Type: "steps", Kept: s.Keep}
+		if t := s.Type; t != nil {
+			planned.Type, planned.Action, planned.Notice, planned.Undo = t.Name, t.action, t.Notice, t.Undo
+		}
+		for sc := r.machine.nodes[name].scope; sc != nil; sc = sc.around() {
+			if sc.item() {
+				planned.Loop, planned.Item = r.learned.replace(sc.owner.name), r.learned.replace(sc.key)
+				break
+			}
+		}
+		r.plan.Body.Steps = append(r.plan.Body.Steps, planned)
+	}
+	return &r.plan.Body.Steps[i]
+}
+
+func (r *rehearsal) watch(e Event) {
+	body := &r.plan.Body
+	switch {
+	case r.undoing && (e.Kind == EvUndone || e.Kind == EvUndoFail || e.Kind == EvKept):
+		r.undone(e)
+		return
+	case r.undoing:
+		return
+	case e.Kind == EvOutputs:
+		body.Outputs, _ = r.learned.replaceAll(e.Values).(map[string]any)
+		body.Warnings = append(body.Warnings, r.texts(e.Warnings)...)
+		return
+	case e.Kind == EvEnded && e.State != StateDone && e.State != StateDoneWithFailures:
+		r.failed(e)
+		return
+	case e.Kind == EvItems:
+		r.loop(e)
+		return
+	case e.Kind == EvRollback: // of an item
+		i := r.loops[r.machine.items[e.Step].owner.name]
+		body.Loops[i].Failures = append(body.Loops[i].Failures, ItemFailure{r.learned.replace(e.Step), r.learned.replace(e.Reason)})
+		return
+	case e.Step == "", r.machine.nodes[e.Step] == nil, r.machine.nodes[e.Step].loop != nil && e.Kind != EvCondition:
+		return
+	}
+	s := r.step(e.Step)
+	s.Warnings = append(s.Warnings, r.texts(e.Warnings)...)
+	s.NotChecked = append(s.NotChecked, r.texts(e.unchecked)...)
+	s.Calls = addCalls(s.Calls, e.Calls)
+	body.Calls = addCalls(body.Calls, e.Calls)
+	switch e.Kind {
+	case EvCondition:
+		s.Condition = e.Value
+	case EvInputs:
+		s.In, _ = r.learned.replaceAll(e.In).(map[string]any)
+		s.Claims = r.texts(e.Claims)
+	case EvObserved:
+		s.Saw, _ = r.learned.replaceAll(e.Saw).(map[string]any)
+	case EvDone:
+		r.done(s, e)
+	case EvAssertion:
+		if *e.Value {
+			s.Assertions++
+		} else if e.Again == nil {
+			s.Failure = r.learned.replace(e.Reason)
+		}
+	case EvFailed, EvUnknown:
+		if e.Again == nil {
+			s.Failure = r.learned.replace(e.Error)
+		}
+	case EvUndone, EvUndoFail, EvKept:
+		s.Undone = e.Kind == EvUndone
+		r.undone(e)
+	}
+}
+
+// loop takes up what a loop is over.
+func (r *rehearsal) loop(e Event) {
+	n := r.machine.nodes[e.Step]
+	l := PlannedLoop{
+		Step: r.learned.replace(e.Step), Name: n.step.Name, As: n.step.Loop.As, Items: []string{},
+		Concurrency: n.step.Loop.Concurrency, MaxFailures: n.step.Loop.MaxFailures,
+	}
+	for _, key := range e.Keys {
+		l.Items = append(l.Items, r.learned.replace(key))
+	}
+	begin := 0
+	for _, end := range n.step.Loop.bounds(len(e.Keys)) {
+		if len(n.step.Loop.Batches) > 0 {
+			l.Batches = append(l.Batches, end-begin)
+		}
+		begin = end
+	}
+	r.loops[e.Step] = len(r.plan.Body.Loops)
+	r.plan.Body.Loops = append(r.plan.Body.Loops, l)
+}
+
+// failed takes up why the run would fail.
+func (r *rehearsal) failed(e Event) {
+	step, message := r.machine.Failure()
+	r.plan.Body.Failure = &PlanFailure{
+		Step: r.learned.replace(step), Message: r.learned.replace(message), Setting: r.machine.setting,
+	}
+}
+
+// skipped refuses a step that a rollback leaves, after one that it undoes and
+// that changed the same: to undo that one would undo both.
+func (r *rehearsal) skipped() {
+	before := map[undoKey]*node{}
+	for _, n := range r.machine.root.started {
+		if n.step.Type.Undo != UndoExact || !n.wrote || n.phase == phUndone {
+			continue
+		}
+		for _, c := range n.claims {
+			key := undoKey{n.step.Type, c}
+			if !n.step.Keep {
+				before[key] = n
+			} else if b := before[key]; b != nil && r.plan.Body.Failure == nil {
+				r.plan.Body.Failure = &PlanFailure{Step: r.learned.replace(n.name), Message: r.learned.replace(fmt.Sprintf(
+					"rollback: skip leaves what it does to %s, but step %s before it changes the same and would be undone; give rollback: skip to both, or to neither", c, b.name))}
+			}
+		}
+	}
+}
+
+// done describes an action by what it was given, saw and yielded. What it
+// yielded is learnt only after its own write: that could not know it.
+func (r *rehearsal) done(s *PlannedStep, e Event) {
+	step := r.program.Step(e.Step)
+	if !step.Type.action {
+		return
+	}
+	s.Write = writeOf(e.call, r.learned.replace)
+	s.Unchanged = s.Write == nil
+	r.learned.learn(step, e.Step, s.In, e.Out)
+	owner := ""
+	if len(s.Claims) > 0 {
+		owner = s.Claims[0]
+	}
+	out, _ := r.learned.replaceAll(e.Out).(map[string]any)
+	s.Change = step.Type.Describe(step.Type.Change, owner, s.In, s.Saw, out)
+	if !s.Unchanged {
+		s.Caution = step.Type.Describe(step.Type.Caution, owner, s.In, s.Saw, out)
+	}
+}
+
+// undone takes up what stays of an action. An undo that fails in the rehearsal
+// would fail in earnest.
+func (r *rehearsal) undone(e Event) {
+	s := r.step(e.Step)
+	for _, residue := range e.Residues {
+		residue.Owner, residue.ID = r.learned.replace(residue.Owner), r.learned.replace(residue.ID)
+		residue.Note = r.learned.replace(residue.Note)
+		s.Residues = append(s.Residues, residue)
+	}
+	if e.Kind == EvUndoFail && r.plan.Body.Failure == nil {
+		r.plan.Body.Failure = &PlanFailure{Step: s.Step, Message: "it cannot be undone: " + r.learned.replace(e.Error)}
+	}
+}
+
+// callTime is what one request to Okta is reckoned to take.
+const callTime = 300 * time.Millisecond
+
+// finish adds what is known only at the end of the forward pass.
+func (r *rehearsal) finish() {
+	body := &r.plan.Body
+	if r.spec.Bases != nil {
+		body.Bases = r.spec.Bases()
+	}
+	var waits time.Duration
+	for _, b := range body.Calls {
+		if b.PerMinute > 0 {
+			waits = max(waits, time.Duration((b.Calls-1)/b.PerMinute)*time.Minute)
+		}
+	}
+	body.Expected = max(waits, r.working()).Round(time.Second).String()
+}
+
+// working is how long the requests take, those of items beside each other.
+func (r *rehearsal) working() (sum time.Duration) {
+	for name, i := range r.at {
+		calls, beside := 0, 1
+		for _, b := range r.plan.Body.Steps[i].Calls {
+			calls += b.Calls
+		}
+		for s := r.machine.nodes[name].scope; s != nil; s = s.around() {
+			if s.item() {
+				beside *= min(s.owner.step.Loop.Concurrency, len(s.owner.loop.items))
+			}
+		}
+		sum += time.Duration(calls) * callTime / time.Duration(beside)
+	}
+	return sum
+}
+
+func (r *rehearsal) texts(in []string) []string {
+	out := make([]string, 0, len(in))
+	for _, text := range in {
+		out = append(out, r.learned.replace(text))
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func addCalls(sum, more map[string]Bucket) map[string]Bucket {
+	for name, b := range more {
+		if sum == nil {
+			sum = map[string]Bucket{}
+		}
+		sum[name] = Bucket{Calls: sum[name].Calls + b.Calls, PerMinute: b.PerMinute}
+	}
+	return sum
+}

@@ -1,0 +1,173 @@
+package runner
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// undoKey is what an exact action sets: a later one of the same type and claim
+// has set it anew.
+type undoKey struct {
+	typ   *Type
+	claim string
+}
+
+// undoer is the scope that is being undone and that a step is in; nil when
+// there is none: the playbook, or an item that failed.
+func (m *Machine) undoer(n *node) *scope {
+	if m.undo {
+		return m.root
+	}
+	for s := n.scope; s != nil; s = s.around() {
+		if s.undo && !s.ended {
+			return s
+		}
+	}
+	return nil
+}
+
+// rollBack begins to undo everything that was started. Nothing else goes on.
+func (m *Machine) rollBack() {
+	m.undo, m.state, m.undoErrs = true, StateRunning, nil
+	m.ready, m.busy = nil, 0
+	m.held, m.parked = map[string]*node{}, map[string][]*scope{}
+	m.unundone = map[undoKey]*node{}
+	m.stuck = nil
+	for _, n := range m.root.started {
+		if n.phase == phUndoFailed || n.phase == phAmbiguous {
+			n.phase = n.undoFrom() // a person may have cleared it up
+		}
+	}
+	m.root.undo, m.root.undoing = true, len(m.root.started)-1
+	m.root.queued, m.root.busy = false, false
+	m.undoOn(m.root)
+}
+
+// undoFrom is the phase from which the undo of a step is tried again.
+func (n *node) undoFrom() phase {
+	if n.out != nil {
+		return phDone
+	}
+	return phUnknown
+}
+
+// toUndo reports whether something of an action is left to undo.
+func (n *node) toUndo() bool {
+	switch n.phase {
+	case phObserved, phUnknown, phDoubt, phAmbiguous:
+		return true
+	case phDone:
+		return !n.step.Keep || n.wrote
+	}
+	return false
+}
+
+// undoOn goes on to what is undone next; an item of which nothing is left has
+// ended.
+func (m *Machine) undoOn(s *scope) {
+	for s.undoing >= 0 && !s.started[s.undoing].toUndo() {
+		s.undoing--
+	}
+	if s.undoing < 0 && s.item() {
+		m.end(s)
+		return
+	}
+	m.queue(s)
+}
+
+// nextUndo undoes what was started, the last first. An action whose outcome is
+// not known is looked at before. A failure keeps back only what has to wait
+// for it.
+func (m *Machine) nextUndo(s *scope) (Command, bool) {
+	if s.undoing < 0 {
+		state := StateRolledBack
+		if m.UndoErr() != nil {
+			state = StateRollbackIncomplete
+		}
+		return record(Event{Kind: EvEnded, State: state}), true
+	}
+	n := s.started[s.undoing]
+	cmd := n.command()
+	cmd.undo = true
+	if by := m.heldBackBy(n); by != nil {
+		return record(Event{Kind: EvUndoFail, Step: n.name, Error: fmt.Sprintf(
+			"held back: step %s changed the same afterwards and is not undone yet", by.name)}), true
+	}
+	switch {
+	case n.phase == phAmbiguous:
+		return record(Event{Kind: EvUndoFail, Step: n.name,
+			Error:    "nobody can tell whether its write happened: " + n.verdict.Reason,
+			Residues: n.perhaps()}), true
+	case n.phase != phDone:
+		cmd.Op = OpRecover
+	case n.step.Keep:
+		return record(Event{Kind: EvKept, Step: n.name, Residues: []Residue{n.kept()}}), true
+	default:
+		cmd.Op = OpUndo
+	}
+	return cmd, m.claim(n, s)
+}
+
+// undone takes up what became of an undo.
+func (m *Machine) undone(n *node, e Event) {
+	n.residues = e.Residues
+	switch e.Kind {
+	case EvUndone:
+		n.phase = phUndone
+	case EvKept:
+		n.phase = phKept
+	case EvUndoFail:
+		n.phase = phUndoFailed
+		m.undoErrs = multierror.Append(m.undoErrs, fmt.Errorf("step %s: %s", e.Step, e.Error))
+		for _, c := range n.claims {
+			key := undoKey{n.step.Type, c}
+			if before := m.unundone[key]; before == nil || before.order < n.order {
+				m.unundone[key] = n
+			}
+		}
+	}
+	m.release(n)
+}
+
+// heldBackBy is an action that was started after n, has set the same thing
+// anew, and could not be undone. To undo the earlier one first would be wrong:
+// undoing the later one after that would bring back what the earlier one had
+// set.
+func (m *Machine) heldBackBy(n *node) *node {
+	if n.step.Type.Undo != UndoExact {
+		return nil
+	}
+	for _, c := range n.claims {
+		if later := m.unundone[undoKey{n.step.Type, c}]; later != nil && later.order > n.order {
+			return later
+		}
+	}
+	return nil
+}
+
+// perhaps are the residues of a write that may have happened.
+func (n *node) perhaps() []Residue {
+	ids := n.verdict.Candidates
+	if len(ids) == 0 {
+		ids = []string{""}
+	}
+	var out []Residue
+	for _, id := range ids {
+		r := Residue{Kind: n.step.Type.Name, ID: id, Effect: Added, Perhaps: true, Note: n.verdict.Reason}
+		if len(n.claims) > 0 {
+			r.Owner = n.claims[0]
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// kept is the residue of an action that the playbook says to leave.
+func (n *node) kept() Residue {
+	r := Residue{Kind: n.step.Type.Name, Effect: Kept, Note: "rollback: skip"}
+	if len(n.claims) > 0 {
+		r.Owner = n.claims[0]
+	}
+	return r
+}

@@ -84,7 +84,7 @@ func (in *Input) readJSON(text string) (any, *Fault) {
 	if !in.Secret {
 		problem = ": " + err.Error()
 	}
-	return nil, &Fault{Message: "the input " + in.Name + " is no valid JSON" + problem, Cure: "give " + example(in.Type) + ", in single quotes on a command line"}
+	return nil, &Fault{Message: "the input " + in.Name + ", " + article(in.Type) + ", is given as JSON, and this is none" + problem, Cure: "give " + example(in.Type) + ", in single quotes on a command line"}
 }
 
 // Check checks a value that came as JSON or YAML data (nil, bool, string, any

@@ -7,6 +7,19 @@ type keyDoc struct{ name, doc string }
 
 type keyDocs []keyDoc
 
+// KeyDoc is a key of the language and its meaning, a sentence without a full
+// stop.
+type KeyDoc struct{ Name, Doc string }
+
+// StepKeys are the keys that every step may have, beside its step type.
+func StepKeys() []KeyDoc {
+	keys := make([]KeyDoc, len(stepDocs))
+	for i, k := range stepDocs {
+		keys[i] = KeyDoc{k.name, k.doc}
+	}
+	return keys
+}
+
 // names are the keys, in the order in which messages list them.
 func (k keyDocs) names() []string {
 	names := make([]string, len(k))
@@ -49,12 +62,12 @@ var (
 		{"timeout", "how long one try may take; a write without an answer by then is looked for as after any lost answer"},
 		{"rollback", "skip leaves what the step did when the run is rolled back"},
 		{"ignore", "named warnings that are not to be given for this step, and what is in it, each with the reason"},
-		{"for_each", "list; the step is done once for each of its items"},
+		{"for_each", "list of strings, ints or objects; the step is done once for each of its items"},
 		{"as", "name of the item in expressions"},
 		{"key", "member of an object that tells the items apart; id without it"},
 		{"concurrency", "how many items are worked on at a time, 1 without it"},
-		{"batches", "sizes of the batches, numbers or percentages of all items; the next begins when the one before succeeded, the last size repeats"},
-		{"max_failures", "how many items may fail, 0 without it; a failed item undoes its own steps"},
+		{"batches", "sizes of the batches, numbers or percentages of all items, the last repeats; the next begins when the one before is over, no more items failed than may, and not every item of it did"},
+		{"max_failures", "how many items may fail, 0 without it, but never a whole batch; a failed item undoes its own steps"},
 		{"steps", "the steps of a block, in place of a step type"},
 	}
 	retryDocs = keyDocs{

@@ -99,7 +99,7 @@ func (k *checker) items(d *LoopDecl, each *value) *binding.Type {
 	case t.Label.Has(binding.Absent):
 		return fault("the list may be absent", "give what stands in for it: … ?? []")
 	case t.Kind != binding.List:
-		return fault("for_each is a list, this is "+t.Article(), "give a list: $<inputs.apps>, or [a, b]")
+		return fault("for_each must be a list, this is "+t.Article(), "give a list: $<inputs.apps>, or [a, b]")
 	case t.Elem == nil:
 		return fault("the kind of the items is not known", "loop over a list whose items are declared")
 	}
@@ -270,7 +270,7 @@ func (l *Loop) keys(items []any) ([]string, error) {
 			v = object[name]
 		}
 		if text, isText := v.(string); v == nil || isText && strings.TrimSpace(text) == "" {
-			return nil, fmt.Errorf("item %d has no key: what tells it apart is empty", i+1)
+			return nil, fmt.Errorf("item %d has no key: the text that tells it apart is empty", i+1)
 		}
 		keys[i] = keyText(v)
 		if before, again := at[keys[i]]; again {

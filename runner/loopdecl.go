@@ -167,9 +167,11 @@ var percentForm = regexp.MustCompile(`^([1-9][0-9]?|100)%$`)
 
 func (r *reader) batches(n *Node) (sizes []Batch) {
 	const cure = "write sizes, such as [1, 10%, 100%]: one item first, then a tenth, then the rest"
-	if n.Kind != List || len(n.Items) == 0 {
-		r.faults.Add(n.Pos, "batches is a list of sizes", cure)
-		return nil
+	switch {
+	case n.Kind == List && len(n.Items) == 0:
+		r.faults.Add(n.Pos, "batches is an empty list", cure)
+	case n.Kind != List:
+		r.faults.Add(n.Pos, "batches is a list of sizes, this is "+n.Kind.String(), cure)
 	}
 	for _, item := range n.Items {
 		text, isText := item.Value.(string)
@@ -192,7 +194,7 @@ func (r *reader) retry(s *StepDecl, n *Node) {
 	case n == nil:
 		return
 	case n.Kind != Map:
-		r.faults.Add(n.Pos, "retry is a mapping, this is "+n.Kind.String(), "write {attempts: 3, delay: 2s, max_delay: 30s}")
+		r.faults.Add(n.Pos, "retry must be a mapping, this is "+n.Kind.String(), "write {attempts: 3, delay: 2s, max_delay: 30s}")
 		return
 	}
 	r.known(n, retryDocs.names())
@@ -217,7 +219,7 @@ func (r *reader) retry(s *StepDecl, n *Node) {
 
 // duration reads a length of time above zero; a fault yields zero.
 func (r *reader) duration(n *Node, what string, most time.Duration) time.Duration {
-	const cure = "write a duration, such as 90s, 5m or 1h30m"
+	const cure = "write a duration with its units, h, m or s, such as 90s, 5m or 1h30m"
 	text, isText := n.Value.(string)
 	d, err := time.ParseDuration(text)
 	switch {

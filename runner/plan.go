@@ -73,6 +73,8 @@ type PlannedStep struct {
 	Failure    string            `json:"failure,omitempty"` // why it would fail
 	Undone     bool              `json:"undone,omitempty"`  // its item would fail, and it be undone
 	Kept       bool              `json:"kept,omitempty"`    // rollback: skip
+	Tries      int               `json:"tries,omitempty"`   // retry: tries in all
+	Timeout    string            `json:"timeout,omitempty"` // of each, as a Go duration
 }
 
 // PlannedLoop is what a loop is over.

@@ -129,7 +129,7 @@ func TestPlaybookFaults(t *testing.T) {
 		{"loop text", frame("", "steps:\n  - {id: a, t: , for_each: [], as: len, concurrency: $<2>, batches: 1}\n"),
 			"5:28: for_each is an empty list\n5:36: \"len\" is the name of a function\n5:54: concurrency is a literal and no expression\n5:69: batches is a list of sizes"},
 		{"retry", frame("", "steps:\n  - {id: a, t: , retry: 3}\n  - {id: b, t: , retry: {}}\n  - {id: c, t: , retry: {attempts: 1, delay: 0s, max_delay: 2h, wait: 1}}\n  - {id: d, t: , retry: {attempts: two, delay: 5s, max_delay: 1s}}\n"),
-			"5:25: retry is a mapping, this is an int\n6:25: retry has no attempts\n7:36: attempts is 1, less than 2\n7:46: delay is not above zero\n7:61: max_delay is longer than 1h\n7:65: \"wait\" is unknown here\n8:36: attempts is a whole number, this is a string\n8:63: max_delay is less than delay (make it at least 5s)"},
+			"5:25: retry must be a mapping, this is an int\n6:25: retry has no attempts\n7:36: attempts is 1, less than 2\n7:46: delay is not above zero\n7:61: max_delay is longer than 1h\n7:65: \"wait\" is unknown here\n8:36: attempts is a whole number, this is a string\n8:63: max_delay is less than delay (make it at least 5s)"},
 		{"timeout and rollback", frame("", "steps:\n  - {id: a, t: , timeout: 5, rollback: undo}\n  - {id: b, t: , timeout: 25h, rollback: skip}\n  - {id: c, t: , timeout: $<1>}\n"),
 			"5:27: timeout is no duration\n5:40: rollback of a step can only be skip\n6:27: timeout is longer than 24h\n7:27: timeout is a literal"},
 		{"ignore", frame("", "ignore: {unused-outputs: x, create-in-retry: ' '}\nsteps:\n  - {id: a, t: , ignore: {create-in-retry: }}\n"),

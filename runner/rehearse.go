@@ -108,6 +108,12 @@ func (r *rehearsal) step(name string) *PlannedStep {
 		if t := s.Type; t != nil {
 			planned.Type, planned.Action, planned.Notice, planned.Undo = t.Name, t.action, t.Notice, t.Undo
 		}
+		if s.Retry != nil {
+			planned.Tries = s.Retry.Attempts
+		}
+		if s.Timeout > 0 {
+			planned.Timeout = s.Timeout.String()
+		}
 		for sc := r.machine.nodes[name].scope; sc != nil; sc = sc.around() {
 			if sc.item() {
 				planned.Loop, planned.Item = r.learned.replace(sc.owner.name), r.learned.replace(sc.key)

@@ -54,8 +54,8 @@ steps:
 		{"the same variable again", "- {id: l, for_each: $<inputs.names>, as: n, steps: [{id: k, for_each: [a], as: n, put: {name: $<n>, value: v}}]}", "13:80: n is the variable of the loop l around this one"},
 
 		{"a list that may be absent", "- {id: l, for_each: $<inputs.maybe>, as: n, put: {name: $<n>, value: v}}", "13:21: the list may be absent (give what stands in for it: … ?? [])"},
-		{"no list", "- {id: l, for_each: $<inputs.yes>, as: n, put: {name: a, value: v}}", "13:21: for_each is a list, this is a bool"},
-		{"text around", "- {id: l, for_each: \"x $<inputs.yes>\", as: n, put: {name: a, value: v}}", "13:21: for_each is a list, this is a string"},
+		{"no list", "- {id: l, for_each: $<inputs.yes>, as: n, put: {name: a, value: v}}", "13:21: for_each must be a list, this is a bool"},
+		{"text around", "- {id: l, for_each: \"x $<inputs.yes>\", as: n, put: {name: a, value: v}}", "13:21: for_each must be a list, this is a string"},
 		{"a secret", "- {id: l, for_each: '$<[inputs.secret]>', as: n, put: {name: a, value: v}}", "13:21: for_each would show a secret"},
 		{"an empty list", "- {id: l, for_each: '$<[]>', as: n, put: {name: a, value: v}}", "is not known"},
 		{"bools", "- {id: l, for_each: [true, false], as: n, put: {name: a, value: v}}", "13:21: an item is a bool, by which it cannot be told apart"},

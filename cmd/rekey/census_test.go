@@ -38,7 +38,7 @@ func unreachable() map[string]string {
 		"runner/binding.inside: …: …":                                                                         evaluated,
 		"(*runner.Program).Bind: the input … is not given":                                                    value,
 		"(*runner.Program).Bind: the playbook has no input …":                                                 value,
-		"(*runner.Input).readJSON: the input … is no valid JSON…":                                             value,
+		"(*runner.Input).readJSON: the input …, …, is given as JSON, and this is none…":                       value,
 		"(*runner.Input).check: the input … is null":                                                          value,
 		"(*runner.Input).convert: the input … is nested deeper than 32 levels":                                value,
 		"(*runner.Input).convert: the input … is no text: it holds NUL or invalid UTF-8":                      value,

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What `rekey check` may take of a machine, whatever it is given.
+const (
+	checkTime = time.Second
+	checkCPU  = 3 * checkTime / 2 // see try
+	checkPeak = 256 << 20         // bytes of resident memory
+	checkHung = 10 * time.Second
+)
+
+// TestLimits gives hostile and large documents to the real command, in a
+// process of its own: those that a plain mistake or a plain attack would be,
+// and those that were found to cost most. TestLongLimits gives it all of them.
+func TestLimits(t *testing.T) {
+	l := &limits{T: t, rekey: build(t, "example.com/rekey/cmd/rekey"), only: []string{
+		"empty", "brackets", "braces", "dashes", "expressions", "aliases", "single quotes", "double quotes", "NUL", "invalid UTF-8",
+		"keys in lines", "unknown escapes", "tags", "a late quote", "chained steps", "steps with all keys", "conditional chain", "absent chain",
+		"misspelt steps", "misspelt among inputs", "misspelt among inputs, long", "one text of faults", "a list of expressions", "long expressions", "patterns",
+		"a pattern against a default", "expressions of patterns", "vars that double", "vars of lists that double", "too many vars in braces",
+		"many inputs of a step in braces", "a large var in lists", "loops with everything", "loops over wide objects", "blocks too deep",
+	}}
+	refusedAtOnce(l.try)
+	large(l.try)
+	loops(l.try)
+	for _, name := range l.only {
+		if !slices.Contains(l.tried, name) {
+			t.Errorf("there is no document of the name %q", name)
+		}
+	}
+	l.report()
+}
+
+// TestLongLimits takes a minute or more, so it runs only when asked to.
+func TestLongLimits(t *testing.T) {
+	if !*long {
+		t.Skip("this takes long: run it with -long")
+	}
+	l := &limits{T: t, rekey: build(t, "example.com/rekey/cmd/rekey")}
+	refusedAtOnce(l.try)
+	large(l.try)
+	loops(l.try)
+	l.report()
+}
+
+// limits tries documents and keeps the worst that it measured.
+type limits struct {
+	*testing.T
+	rekey string
+	only  []string // names; nil: all
+	tried []string
+	worst [3]string // by wall time, CPU time, memory
+	most  [3]int64
+}
+
+// try checks one document. Where a machine does other things beside, the clock
+// says little; the time of the CPU, no less than that of the clock where nothing
+// else runs, then still tells what grows too fast. It grows by half itself while
+// two programs share a core. So either may hold, once in three times.
+func (l *limits) try(name string, exit int, text string) {
+	if l.only != nil && !slices.Contains(l.only, name) {
+		return
+	}
+	l.tried = append(l.tried, name)
+	var wall, cpu time.Duration
+	for range 3 {
+		var peak int64
+		var out string
+		var code int
+		wall, cpu, peak, code, out = l.check(name, text)
+		if code != exit || strings.Contains(out, "goroutine ") {
+			l.Errorf("%s: it exits with %d, not %d, after %v (%v of the CPU) and says %.300s", name, code, exit, wall, cpu, out)
+			return
+		}
+		if peak > checkPeak {
+			l.Errorf("%s: it takes %d MiB", name, peak>>20)
+		}
+		faults := 1 + strings.Count(out, "\n  cure: ")
+		if len(out) > faults<<10 || exit == exitInvalid && len(out) == 0 {
+			l.Errorf("%s: %d bytes for %d faults", name, len(out), faults)
+		}
+		for i, value := range []int64{int64(wall), int64(cpu), peak} {
+			if value > l.most[i] {
+				l.most[i], l.worst[i] = value, name
+			}
+		}
+		if wall <= checkTime || cpu <= checkCPU {
+			return
+		}
+	}
+	l.Errorf("%s: it takes %v, %v of the CPU", name, wall, cpu)
+}
+
+// check runs the command, on a file or its standard input. What it took at most
+// begins, of memory, with what this process has: they share it until the
+// program is loaded.
+func (l *limits) check(name, text string) (wall, cpu time.Duration, peak int64, code int, out string) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkHung)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, l.rekey, "check", "-")
+	cmd.Stdin = strings.NewReader(text)
+	if len(name)%2 == 0 {
+		file := filepath.Join(l.TempDir(), "playbook.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			l.Fatal(err)
+		}
+		cmd.Args[2] = file
+	}
+	var b bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &b, &b
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		l.Fatal(err)
+	}
+	cmd.Wait() // which an exit code of 3 is an error for
+	wall = time.Since(began)
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		peak = int64(usage.Maxrss)
+		if runtime.GOOS != "darwin" { // getrusage(2): kibibytes, but on macOS bytes
+			peak <<= 10
+		}
+	}
+	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, cmd.ProcessState.ExitCode(), b.String()
+}
+
+func (l *limits) report() {
+	l.Logf("%d documents; at most %v (%s), %v of the CPU (%s), %d MiB (%s)", len(l.tried), time.Duration(l.most[0]).Round(time.Millisecond), l.worst[0],
+		time.Duration(l.most[1]).Round(time.Millisecond), l.worst[1], l.most[2]>>20, l.worst[2])
+}

@@ -48,6 +48,15 @@ type Step struct {
 // Leaf reports whether the step is carried out itself, and not what is in it.
 func (s *Step) Leaf() bool { return s.Steps == nil }
 
+// body is the step that is carried out: of a loop over a step type what it
+// repeats.
+func (s *Step) body() *Step {
+	if s.Loop != nil && s.Type != nil {
+		return s.Steps[0]
+	}
+	return s
+}
+
 type assertion struct {
 	source string // as written, for the message
 	*value
@@ -107,7 +116,6 @@ type checker struct {
 	program   *Program
 	root      *binding.Type
 	scope     *binding.Scope
-	scopes    int // how many were made for the assertions of looped steps
 	faults    Faults
 }
 

@@ -103,7 +103,7 @@ func (m *Machine) begin(info *RunInfo) error {
 func (m *Machine) reopen() {
 	m.ready, m.busy = nil, 0
 	m.held, m.parked = map[string]*node{}, map[string][]*scope{}
-	if m.varsDone {
+	if m.varsDone || m.undo {
 		m.requeue(m.root)
 	}
 }
@@ -113,6 +113,9 @@ func (m *Machine) requeue(s *scope) {
 	n := s.node
 	switch {
 	case s.undo || s.failed || n == nil:
+		if last := len(s.started) - 1; last >= 0 && s.item() && s.started[last].phase == phDoubt {
+			m.hold(s.started[last])
+		}
 		m.queue(s)
 	case n.body != nil && n.phase == phInside:
 		m.requeue(n.body)
@@ -123,7 +126,7 @@ func (m *Machine) requeue(s *scope) {
 	default:
 		n.tried, n.again = 0, nil
 		n.doubt = n.phase == phObserved
-		if n.phase >= phObserved && n.phase <= phAmbiguous {
+		if n.phase >= phObserved && n.phase <= phAmbiguous || n.phase == phReady && n.order > 0 {
 			m.hold(n)
 		}
 		m.queue(s)
@@ -245,6 +248,10 @@ func (m *Machine) start(n *node) {
 		}
 	}
 	n.order = len(m.root.started)
+	for _, c := range n.claims {
+		key := undoKey{n.step.Type, c}
+		m.changes[key] = append(m.changes[key], n)
+	}
 }
 
 // done takes up what a step or a loop yielded.
@@ -278,10 +285,11 @@ func (m *Machine) settle(n *node) {
 
 // recovered takes up what became of a write whose answer was lost.
 func (m *Machine) recovered(e Event, n *node) (err error) {
+	doubt, undo := n.doubt, m.undoer(n) != nil
 	n.verdict, n.residues, n.doubt = e.Verdict, nil, false
-	undo := m.undoer(n) != nil
 	switch e.Verdict.Outcome {
 	case Happened:
+		n.wrote = true
 		if !undo {
 			return m.done(n, e.Out)
 		}
@@ -290,13 +298,17 @@ func (m *Machine) recovered(e Event, n *node) (err error) {
 	case Not:
 		n.wrote = false
 		switch {
-		case undo:
-			n.phase = phFailed
-		case e.Again != nil:
+		case e.Again != nil && !undo:
 			m.tryAgain(n, e.Again)
+			return nil
+		case doubt && !undo: // the process ended before it: this is the same try
+			m.tryAgain(n, &Again{Tried: n.tried})
+			return nil
 		default:
 			n.phase = phFailed
-			m.failScope(n.scope, n.name, n.problem+" (and its write did not happen)", false)
+			if !undo {
+				m.failScope(n.scope, n.name, n.problem+" (and its write did not happen)", false)
+			}
 		}
 		m.release(n)
 	default:
@@ -327,16 +339,21 @@ func (m *Machine) asserted(n *node, e Event) {
 }
 
 // failNode takes up the failure of a try: another follows, or the step failed.
+//
+// Its claims stay its own until the next try, and until what is in doubt is
+// cleared up: what another item did in between would look like a stranger's.
 func (m *Machine) failNode(n *node, e Event) {
-	m.release(n)
 	switch {
 	case e.Again != nil:
 		m.tryAgain(n, e.Again)
 		return
 	case e.Write != nil:
 		n.phase = phDoubt
-	case n.phase != phDone:
-		n.phase = phFailed
+	default:
+		if n.phase != phDone {
+			n.phase = phFailed
+		}
+		m.release(n)
 	}
 	m.failScope(n.scope, n.name, e.Error, e.Setting)
 }

@@ -43,6 +43,7 @@ type Event struct {
 	Setting   bool     `json:"setting,omitempty"` // failed: a setting of the caller is missing or wrong
 	unchecked []string // of a rehearsal; never in a journal
 	call      *Call    // the write as sent
+	drifted   bool     // failed: another try did not see what the one before saw
 }
 
 // EventKind says what happened.

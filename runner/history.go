@@ -111,7 +111,7 @@ func (r *StoredRun) Remains() bool {
 		case e.Kind == EvRecovered && e.Verdict != nil && e.Verdict.Outcome == Not, e.Kind == EvUndone:
 			delete(wrote, e.Step)
 		case e.Kind == EvUndoFail, e.Kind == EvKept:
-		case e.Write != nil || e.Kind == EvUnknown:
+		case e.Write != nil || e.Kind == EvUnknown || e.Kind == EvRecovered:
 			wrote[e.Step] = true
 		}
 	}

@@ -72,22 +72,16 @@ func (l *linter) ignored(name string, ignores []Ignore) bool {
 	return i >= 0
 }
 
-// body is the step that is carried out: of a loop over a step type what it
-// repeats.
-func (s *Step) body() *Step {
-	if s.Loop != nil && s.Type != nil {
-		return s.Steps[0]
-	}
-	return s
-}
-
 func (l *linter) unusedOutput(s *Step) {
 	if s.Type.action && !s.Type.makes() || l.used[s.ID] || len(s.decl.Assert) > 0 {
 		return
 	}
 	message, cure := "nothing uses what step "+s.ID+" yields", "use it in a later step or under outputs, or leave the step out"
-	if !s.Type.action {
+	switch {
+	case !s.Type.action:
 		message, cure = "nothing uses what step "+s.ID+" reads", "use it, assert something about it, or leave the step out"
+	case s.Loop != nil:
+		cure = "nothing outside of a loop can: make it a block whose next step uses it, such as export_certificate"
 	}
 	l.give("unused-output", s, s.decl.TypePos, message, cure)
 }

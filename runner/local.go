@@ -199,7 +199,9 @@ func (r *loop) rollback(ctx context.Context) error {
 // out side by side; what came of them is recorded one by one.
 func (r *loop) loop(ctx context.Context) error {
 	results, running := make(chan *result), 0
+	ctx, stop := context.WithCancel(ctx)
 	defer func() {
+		stop() // of waits and reads; writes are left to finish
 		for ; running > 0; running-- {
 			<-results // the journal failed: no answer is waited for longer than it takes
 		}

@@ -134,10 +134,7 @@ func keyProblem(item *binding.Type, key string) (problem, cure string) {
 	case item.Fields == nil:
 		return "the members of an item are not declared, so nothing tells the items apart", "loop over a list of strings, or of objects written under vars"
 	}
-	name := key
-	if name == "" {
-		name = "id"
-	}
+	name := memberOr(key)
 	member, ok := item.Fields[name]
 	names := make([]string, 0, len(item.Fields))
 	for field := range item.Fields {
@@ -157,6 +154,14 @@ func keyProblem(item *binding.Type, key string) (problem, cure string) {
 	return "", ""
 }
 
+// memberOr is the member that tells objects apart.
+func memberOr(key string) string {
+	if key == "" {
+		return "id"
+	}
+	return key
+}
+
 func describe(t *binding.Type) string {
 	if t.Label.Has(binding.Absent) {
 		return t.Article() + " that may be absent"
@@ -170,10 +175,7 @@ func (k *checker) literalKeys(d *LoopDecl, each *value) {
 	for _, item := range each.items {
 		v := item
 		if item.nested {
-			name := d.Key
-			if name == "" {
-				name = "id"
-			}
+			name := memberOr(d.Key)
 			i := slices.IndexFunc(item.fields, func(f namedValue) bool { return f.name == name })
 			if i < 0 {
 				continue
@@ -215,10 +217,7 @@ func (p *Program) outerRefs() {
 // exprs calls visit for every expression of the step that is evaluated inside
 // its loop, if it is one, and for those of its condition and list.
 func (s *Step) exprs(visit func(*binding.Expr)) {
-	body := s
-	if s.Loop != nil && s.Type != nil {
-		body = s.Steps[0]
-	}
+	body := s.body()
 	if s.cond != nil {
 		s.cond.exprs(visit)
 	}
@@ -263,11 +262,7 @@ func (l *Loop) keys(items []any) ([]string, error) {
 	for i, item := range items {
 		v := item
 		if object, ok := item.(map[string]any); ok {
-			name := l.Key
-			if name == "" {
-				name = "id"
-			}
-			v = object[name]
+			v = object[memberOr(l.Key)]
 		}
 		if text, isText := v.(string); v == nil || isText && strings.TrimSpace(text) == "" {
 			return nil, fmt.Errorf("item %d has no key: the text that tells it apart is empty", i+1)

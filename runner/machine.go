@@ -44,7 +44,7 @@ type Machine struct {
 	left      bool           // and something was left out for that
 	undo      bool           // rolling back
 	undoErrs  *multierror.Error
-	unundone  map[undoKey]*node // what could not be undone, the latest for each claim
+	changes   map[undoKey][]*node // who set what a claim names, in the order of their start
 }
 
 // scope is a list of steps that are carried out one after the other.
@@ -137,7 +137,7 @@ const (
 func NewMachine(p *Program) *Machine {
 	return &Machine{
 		program: p, nodes: map[string]*node{}, items: map[string]*scope{},
-		held: map[string]*node{}, parked: map[string][]*scope{}, unundone: map[undoKey]*node{},
+		held: map[string]*node{}, parked: map[string][]*scope{}, changes: map[undoKey][]*node{},
 		root: &scope{steps: p.Steps, env: map[string]any{
 			"inputs": map[string]any{}, "vars": map[string]any{},
 			"steps": map[string]any{}, "run": map[string]any{},

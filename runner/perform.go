@@ -72,7 +72,7 @@ type invalidSetting interface{ InvalidSetting() bool }
 func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished bool) {
 	g := &guard{run: x.run, step: cmd.Name, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0}
 	e = Event{Step: cmd.Name}
-	if cmd.After > 0 && x.clock.sleep(ctx, cmd.After) != nil {
+	if cmd.After > 0 && !x.rehearsal && x.clock.sleep(ctx, cmd.After) != nil {
 		return e, false
 	}
 	if cmd.Op == OpRecover {
@@ -116,7 +116,9 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 	case EvDone:
 		e.Out = encode(read(step, t.out))
 	case EvFailed:
-		x.again(&e, cmd)
+		if !e.drifted {
+			x.again(&e, cmd)
+		}
 		return e, cmd.Op == OpDo || ctx.Err() == nil
 	}
 	return e, true
@@ -187,7 +189,7 @@ func (x *executor) compare(e *Event, t *Type, before, now map[string]any) {
 		if f.Loose || reflect.DeepEqual(binding.Encode(before[f.Name]), binding.Encode(now[f.Name])) {
 			continue
 		}
-		e.Kind, e.Error = EvFailed, fmt.Sprintf("between two tries somebody else changed what it is to change (%s is not what it was)", f.Name)
+		e.Kind, e.drifted, e.Error = EvFailed, true, fmt.Sprintf("between two tries somebody else changed what it is to change (%s is not what it was)", f.Name)
 		return
 	}
 }

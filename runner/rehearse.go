@@ -47,7 +47,7 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 		return nil, context.Cause(ctx)
 	}
 	r.finish()
-	r.skipped()
+	r.refuseKept()
 	if r.plan.Body.Failure == nil {
 		r.undoing = true
 		if err := l.record(Event{Kind: EvRollback, Reason: "rehearsed"}); err != nil {
@@ -105,7 +105,7 @@ func (r *rehearsal) step(name string) *PlannedStep {
 		i = len(r.plan.Body.Steps)
 		r.at[name] = i
 		planned := PlannedStep{Step: r.learned.replace(name), Name: s.Name, Type: "steps", Kept: s.Keep}
-		if t := s.Type; t != nil {
+		if t := s.Type; s.Leaf() {
 			planned.Type, planned.Action, planned.Notice, planned.Undo = t.Name, t.action, t.Notice, t.Undo
 		}
 		if s.Retry != nil {
@@ -210,9 +210,9 @@ func (r *rehearsal) failed(e Event) {
 	}
 }
 
-// skipped refuses a step that a rollback leaves, after one that it undoes and
+// refuseKept refuses a step that a rollback leaves, after one that it undoes and
 // that changed the same: to undo that one would undo both.
-func (r *rehearsal) skipped() {
+func (r *rehearsal) refuseKept() {
 	before := map[undoKey]*node{}
 	for _, n := range r.machine.root.started {
 		if n.step.Type.Undo != UndoExact || !n.wrote || n.phase == phUndone {

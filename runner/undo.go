@@ -32,7 +32,6 @@ func (m *Machine) rollBack() {
 	m.undo, m.state, m.undoErrs = true, StateRunning, nil
 	m.ready, m.busy = nil, 0
 	m.held, m.parked = map[string]*node{}, map[string][]*scope{}
-	m.unundone = map[undoKey]*node{}
 	m.stuck = nil
 	for _, n := range m.root.started {
 		if n.phase == phUndoFailed || n.phase == phAmbiguous {
@@ -90,6 +89,9 @@ func (m *Machine) nextUndo(s *scope) (Command, bool) {
 	n := s.started[s.undoing]
 	cmd := n.command()
 	cmd.undo = true
+	if n.phase != phAmbiguous && !m.claim(n, s) {
+		return cmd, false // what another item is about decides whether this can be undone
+	}
 	if by := m.heldBackBy(n); by != nil {
 		return record(Event{Kind: EvUndoFail, Step: n.name, Error: fmt.Sprintf(
 			"held back: step %s changed the same afterwards and is not undone yet", by.name)}), true
@@ -106,7 +108,7 @@ func (m *Machine) nextUndo(s *scope) (Command, bool) {
 	default:
 		cmd.Op = OpUndo
 	}
-	return cmd, m.claim(n, s)
+	return cmd, true
 }
 
 // undone takes up what became of an undo.
@@ -120,31 +122,41 @@ func (m *Machine) undone(n *node, e Event) {
 	case EvUndoFail:
 		n.phase = phUndoFailed
 		m.undoErrs = multierror.Append(m.undoErrs, fmt.Errorf("step %s: %s", e.Step, e.Error))
-		for _, c := range n.claims {
-			key := undoKey{n.step.Type, c}
-			if before := m.unundone[key]; before == nil || before.order < n.order {
-				m.unundone[key] = n
-			}
-		}
 	}
 	m.release(n)
 }
 
-// heldBackBy is an action that was started after n, has set the same thing
-// anew, and could not be undone. To undo the earlier one first would be wrong:
-// undoing the later one after that would bring back what the earlier one had
-// set.
+// heldBackBy is an action that was started after n, has set the same thing anew
+// or found it as it should be, and is not undone. To undo the earlier one first
+// would be wrong: it would take away what the later one stands on, and undoing
+// that after it would bring back what the earlier one had set.
 func (m *Machine) heldBackBy(n *node) *node {
-	if n.step.Type.Undo != UndoExact {
+	if n.step.Type.Undo != UndoExact || n.step.Keep {
 		return nil
 	}
 	for _, c := range n.claims {
-		if later := m.unundone[undoKey{n.step.Type, c}]; later != nil && later.order > n.order {
-			return later
+		key := undoKey{n.step.Type, c}
+		all := m.changes[key]
+		for len(all) > 0 && all[len(all)-1].gone() {
+			all = all[:len(all)-1]
+		}
+		m.changes[key] = all
+		for i := len(all) - 1; i >= 0 && all[i].order > n.order; i-- {
+			if all[i].stands() {
+				return all[i]
+			}
 		}
 	}
 	return nil
 }
+
+// stands reports whether what an action changed, or perhaps did, is still so.
+func (n *node) stands() bool {
+	return n.toUndo() || n.phase == phKept || n.phase == phUndoFailed
+}
+
+// gone reports whether nothing of an action is there, nor will be.
+func (n *node) gone() bool { return n.phase == phFailed || n.phase == phUndone }
 
 // perhaps are the residues of a write that may have happened.
 func (n *node) perhaps() []Residue {

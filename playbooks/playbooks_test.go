@@ -69,7 +69,7 @@ func TestAllCheckWithoutAWarning(t *testing.T) {
 
 // A rotation stages first: nothing that users notice happens unless asked for.
 func TestRotationsStageByDefault(t *testing.T) {
-	for _, name := range []string{"rotate-app-key", "rotate-app-csr", "rotate-idp-key", "rotate-idp-csr", "share-app-key"} {
+	for _, name := range []string{"rotate-app-key", "rotate-app-csr", "rotate-idp-key", "rotate-idp-csr", "rotate-fleet-key", "share-app-key"} {
 		text, err := Text(name)
 		if err != nil {
 			t.Fatal(err)
@@ -82,11 +82,17 @@ func TestRotationsStageByDefault(t *testing.T) {
 		if i < 0 || p.Inputs[i].Default != false {
 			t.Errorf("%s: activate is no input with default false", name)
 		}
-		for _, s := range p.Steps {
-			if (s.Type == "update_app_kid" || s.Type == "update_idp_kid") && (s.If == nil || s.If.Value != "$<inputs.activate>") {
-				t.Errorf("%s: step %s switches without if: $<inputs.activate>", name, s.ID)
-			}
+		stages(t, name, p.Steps)
+	}
+}
+
+func stages(t *testing.T, name string, steps []*runner.StepDecl) {
+	t.Helper()
+	for _, s := range steps {
+		if (s.Type == "update_app_kid" || s.Type == "update_idp_kid") && (s.If == nil || s.If.Value != "$<inputs.activate>") {
+			t.Errorf("%s: step %s switches without if: $<inputs.activate>", name, s.ID)
 		}
+		stages(t, name, s.Steps)
 	}
 }
 

@@ -286,18 +286,29 @@ func (r *rehearsal) finish() {
 // working is how long the requests take, those of items beside each other.
 func (r *rehearsal) working() (sum time.Duration) {
 	for name, i := range r.at {
-		calls, beside := 0, 1
+		calls := 0
 		for _, b := range r.plan.Body.Steps[i].Calls {
 			calls += b.Calls
 		}
+		took := time.Duration(calls) * callTime
 		for s := r.machine.nodes[name].scope; s != nil; s = s.around() {
 			if s.item() {
-				beside *= min(s.owner.step.Loop.Concurrency, len(s.owner.loop.items))
+				took = took * time.Duration(s.owner.rounds()) / time.Duration(len(s.owner.loop.items))
 			}
 		}
-		sum += time.Duration(calls) * callTime / time.Duration(beside)
+		sum += took
 	}
 	return sum
+}
+
+// rounds is how many items of a loop come one after the other.
+func (n *node) rounds() (rounds int) {
+	begin, most := 0, n.step.Loop.Concurrency
+	for _, end := range n.loop.ends {
+		rounds += (end - begin + most - 1) / most
+		begin = end
+	}
+	return rounds
 }
 
 func (r *rehearsal) texts(in []string) []string {

@@ -168,7 +168,7 @@ func replaceWord(text, word, by string) string {
 		i += at
 		before, _ := utf8.DecodeLastRuneInString(text[:i])
 		after, size := utf8.DecodeRuneInString(text[i+len(word):])
-		if i > 0 && inWord(before, word) || size > 0 && inWord(after, word) {
+		if i > 0 && inWord(before) || size > 0 && inWord(after) {
 			at = i + 1
 			continue
 		}
@@ -179,11 +179,9 @@ func replaceWord(text, word, by string) string {
 	return b.String() + text[done:]
 }
 
-// inWord reports whether a rune beside a word makes it part of a longer one.
-// An id may well stand behind an underscore; a short word then means another.
-func inWord(r rune, word string) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || len(word) < 8 && (r == '_' || r == '-')
-}
+// inWord reports whether a rune beside a word makes it part of a longer one. An
+// id may well stand behind an underscore.
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // differs stands for what is not the same in all of several texts.
 const differs = "…"
@@ -253,17 +251,38 @@ func commonWord(a, b string) string {
 	for head < len(x) && head < len(y) && x[head] == y[head] {
 		head++
 	}
-	for head > 0 && inWord(x[head-1], "") {
+	inWord := inWord
+	if longID(x, head) {
+		inWord = inID
+	}
+	for head > 0 && inWord(x[head-1]) {
 		head--
 	}
 	tail := 0
 	for tail < len(x)-head && tail < len(y)-head && x[len(x)-1-tail] == y[len(y)-1-tail] {
 		tail++
 	}
-	for tail > 0 && inWord(x[len(x)-tail], "") {
+	for tail > 0 && inWord(x[len(x)-tail]) {
 		tail--
 	}
 	return string(x[:head]) + differs + strings.TrimLeft(string(x[len(x)-tail:]), differs)
+}
+
+// inID reports whether a rune may stand in a long id, such as a key's.
+func inID(r rune) bool { return inWord(r) || r == '-' || r == '_' }
+
+// longID reports whether what stands around a place is so long that it is an
+// id, of which no part says anything.
+func longID(text []rune, at int) bool {
+	const long = 20
+	from, to := at, at
+	for from > 0 && inID(text[from-1]) {
+		from--
+	}
+	for to < len(text) && inID(text[to]) {
+		to++
+	}
+	return to-from >= long
 }
 
 // commonEnds keeps the words with which two texts begin and end.
@@ -347,7 +366,11 @@ func everyItem(concurrency int, batches []string, maxFailures int) string {
 	if maxFailures == 0 {
 		return text + "; none may fail"
 	}
-	return text + fmt.Sprintf("; up to %s may fail", number(maxFailures))
+	text += fmt.Sprintf("; up to %s may fail", number(maxFailures))
+	if len(batches) > 0 {
+		text += ", but not a whole batch"
+	}
+	return text
 }
 
 // sizes are a planned loop's batches as texts.

@@ -55,7 +55,8 @@ func TestAliases(t *testing.T) {
 		`$<steps.share[0oa1].to["My App"].kid>`: "$<steps.to.kid>",
 		"/api/v1/apps/0oa1/keys?x=My%20App":     "/api/v1/apps/{app}/keys?x={target}",
 		"0oa12 x0oa1 my 0oa1":                   "0oa12 x0oa1 my {app}",
-		"0oa1-x and 0oa1_x":                     "0oa1-x and 0oa1_x",
+		"0oa1-x and 0oa1_x":                     "{app}-x and {app}_x",
+		"out/eu-0oa1.pem":                       "out/eu-{app}.pem",
 		`item share[0oa1] failed`:               "item share failed",
 	} {
 		if got := names.text(in); got != want {

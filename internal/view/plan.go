@@ -86,7 +86,7 @@ func (p *planPage) summary() {
 	case p.body.Failure != nil:
 		p.line("This run would fail; see the end.")
 	case toOrg+here == 0:
-		p.line("Nothing to change: everything is in place already.")
+		p.wrapped("", p.nothing())
 	default:
 		p.line(fmt.Sprintf("%s to the org, %s on this machine.", count(toOrg, "write"), count(here, "write")))
 	}
@@ -99,6 +99,11 @@ func (p *planPage) summary() {
 	if notices == 0 && toOrg > 0 && p.body.Failure == nil {
 		p.line("  Users notice nothing.")
 	}
+	p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
+		if s.Kept && s.Write != nil && !s.Undone {
+			note("  ! not undone ", "the playbook says rollback: skip")
+		}
+	})
 	p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
 		if s.Caution != "" {
 			note("  ! caution ", s.Caution)
@@ -114,6 +119,24 @@ func (p *planPage) summary() {
 		p.wrapped("  ! ", "warning: "+text)
 	}
 	p.line("")
+}
+
+// nothing says why a plan writes nothing.
+func (p *planPage) nothing() string {
+	var empty []string
+	for _, l := range p.tree.order {
+		if name := Visible(l.name()); len(l.Items) == 0 && !slices.Contains(empty, name) {
+			empty = append(empty, name)
+		}
+	}
+	switch {
+	case slices.ContainsFunc(p.body.Steps, func(s runner.PlannedStep) bool { return s.Unchanged }):
+		return "Nothing to change: everything is in place already."
+	case len(empty) > 0:
+		return fmt.Sprintf("Nothing to do: the %s of %s %s empty.", plural(len(empty), "list", "lists"),
+			strings.Join(empty, ", "), plural(len(empty), "is", "are"))
+	}
+	return "Nothing to do: no step would write."
 }
 
 func (p *planPage) steps() {
@@ -157,6 +180,9 @@ func (p *planPage) step(number int, s *runner.PlannedStep) {
 	if s.Write != nil {
 		p.undo(s)
 	}
+	if text := tries(s); text != "" {
+		p.line("       tries    " + text)
+	}
 	if s.Assertions > 0 {
 		p.line("       asserts  " + count(s.Assertions, "condition") + " held")
 	}
@@ -195,7 +221,24 @@ func (p *planPage) undo(s *runner.PlannedStep) {
 	}
 }
 
-// undoWords says how exact the undo of a step is.
+// tries says how often a step is tried, and how long at most; empty if that is
+// once and as long as it takes.
+func tries(s *runner.PlannedStep) string {
+	times, each := "once", "at most "
+	switch {
+	case s.Tries < 2 && s.Timeout == "", s.Condition != nil && !*s.Condition:
+		return ""
+	case s.Timeout == "":
+		return fmt.Sprintf("up to %d", s.Tries)
+	case s.Tries > 1:
+		times = fmt.Sprintf("up to %d", s.Tries)
+		each = "each at most "
+	}
+	return times + ", " + each + Visible(s.Timeout)
+}
+
+// undoWords says how exact the undo of a step is. What stays is not known of a
+// run that would fail: then it is what the step's type says.
 func undoWords(s *runner.PlannedStep) string {
 	switch {
 	case s.Kept:
@@ -204,6 +247,8 @@ func undoWords(s *runner.PlannedStep) string {
 		return "exact"
 	case s.Undo == runner.UndoIrreversible:
 		return "none, this is irreversible"
+	case len(s.Residues) == 0:
+		return "something harmless stays, as of every " + Visible(s.Type)
 	}
 	return "something stays"
 }

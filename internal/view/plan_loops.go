@@ -80,7 +80,14 @@ func (p *planPage) items(indent string, all []*planItem) {
 			p.moreGroups(indent, groups[i:])
 			break
 		}
-		p.group(indent, g, groups[0], well, len(all))
+		p.group(indent, g, groups, well, len(all))
+	}
+	if len(groups) > 1 {
+		for _, id := range loopIDs(well) {
+			inner := innerLoops(id, well)
+			p.line(indent + share(len(inner), len(all)) + ":")
+			p.loops(indent+"> ", inner)
+		}
 	}
 	if idle > 0 && p.body.Failure != nil {
 		p.line(indent + count(idle, "item") + " would not begin")
@@ -89,24 +96,16 @@ func (p *planPage) items(indent string, all []*planItem) {
 }
 
 // group shows what a group of items does: the most common in full, of the
-// others what is not as there.
-func (p *planPage) group(indent string, g, first *planGroup, well []*planItem, total int) {
-	parts := g.parts()
-	of := count(len(g.items), "item")
-	switch {
-	case len(g.items) == total && total > 1:
-		of = "all " + of
-	case len(g.items) < total && g == first:
-		of = fmt.Sprintf("%s of %s", number(len(g.items)), count(total, "item"))
-	}
+// others what is not as there. A loop inside is told with the only group, or
+// below all of them, for it spans them.
+func (p *planPage) group(indent string, g *planGroup, groups []*planGroup, well []*planItem, total int) {
+	first, parts := groups[0], g.parts()
 	if g == first {
+		of := share(len(g.items), total)
 		if len(g.items) == 1 {
 			of += ", " + Visible(g.items[0].short())
 		}
 		p.line(indent + of + ":")
-		for i := range parts {
-			parts[i].inner = innerLoops(parts[i].id, well)
-		}
 	} else {
 		before := map[string]planPart{}
 		for _, part := range first.parts() {
@@ -120,8 +119,26 @@ func (p *planPage) group(indent string, g, first *planGroup, well []*planItem, t
 		p.wrapped(indent, fmt.Sprintf("%s: %s", counted(len(g.items), "item differs", "items differ"), shortNames(g.items)))
 	}
 	for _, part := range parts {
-		p.part(indent, part)
+		switch {
+		case part.entries[0].loop == nil:
+			p.part(indent, part)
+		case len(groups) > 1:
+			p.line(indent + "> " + Visible(part.id) + ": a loop, see below")
+		default:
+			p.loops(indent+"> ", innerLoops(part.id, well))
+		}
 	}
+}
+
+// share is how many of all items something is said of.
+func share(n, total int) string {
+	switch {
+	case n < total:
+		return fmt.Sprintf("%s of %s", number(n), count(total, "item"))
+	case n > 1:
+		return "all " + count(n, "item")
+	}
+	return count(n, "item")
 }
 
 // short is how an item is named below its loop: by its key, or in full where
@@ -139,7 +156,7 @@ func shortNames(items []*planItem) string {
 		names = append(names, item.short())
 	}
 	if len(items) > someNames+1 {
-		return fmt.Sprintf("%s and %s more", strings.Join(names[:someNames], ", "), number(len(items)-someNames))
+		return fmt.Sprintf("%s and %s more (--format json has all)", strings.Join(names[:someNames], ", "), number(len(items)-someNames))
 	}
 	return strings.Join(names, ", ")
 }
@@ -159,7 +176,18 @@ type planPart struct {
 	id      string
 	entries []planEntry // of each item
 	names   []aliases   // of each item
-	inner   []*planLoop // a loop inside, of all items of the loop around it
+}
+
+// loopIDs are the ids of the loops inside of items.
+func loopIDs(items []*planItem) (ids []string) {
+	for _, item := range items {
+		for _, e := range item.entries {
+			if e.loop != nil && !slices.Contains(ids, e.id()) {
+				ids = append(ids, e.id())
+			}
+		}
+	}
+	return ids
 }
 
 // innerLoops are the loops of an id in all items of the loop around it.
@@ -208,13 +236,6 @@ func (p planPart) text(of func(*runner.PlannedStep) string) string {
 // part shows one step of a group: what it changes on the line that the eye
 // finds first, what it means below.
 func (p *planPage) part(indent string, part planPart) {
-	if part.entries[0].loop != nil {
-		if part.inner == nil {
-			part.inner = []*planLoop{part.entries[0].loop}
-		}
-		p.loops(indent+"> ", part.inner)
-		return
-	}
 	s := part.step()
 	about := s.Type
 	if s.Write != nil && s.Notice != "" {
@@ -239,6 +260,9 @@ func (p *planPage) part(indent string, part planPart) {
 	}
 	if s.Write != nil {
 		p.partWrite(indent, part)
+	}
+	if text := tries(s); text != "" {
+		p.line(indent + "    tries    " + text)
 	}
 	if s.Assertions > 0 {
 		p.line(indent + "    asserts  " + count(s.Assertions, "condition") + " held")

@@ -314,3 +314,100 @@ func TestExceptionsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestLoopSpansGroups: a loop in a loop is told of all items of that, so it
+// does not stand under the head of some of them.
+func TestLoopSpansGroups(t *testing.T) {
+	plan := nested()
+	for i := range plan.Body.Steps {
+		if s := &plan.Body.Steps[i]; s.Step == "share[0oaSourceB].made" {
+			s.Write, s.Unchanged = nil, true
+		}
+	}
+	golden(t, "plan-loops-apart.txt", func(b *bytes.Buffer) error { return PlanText(b, plan) })
+}
+
+// TestPlanWithoutWrites: why nothing is written is said.
+func TestPlanWithoutWrites(t *testing.T) {
+	no := false
+	skipped := runner.PlannedStep{Step: "skip", Type: "make", Action: true, Condition: &no}
+	same := runner.PlannedStep{Step: "same", Type: "make", Action: true, Unchanged: true}
+	empty := runner.PlannedLoop{Step: "fleet", As: "app", Items: []string{}}
+	outer := runner.PlannedLoop{Step: "groups", As: "group", Items: []string{"eu", "us"}}
+	inner := func(group string) runner.PlannedLoop {
+		return runner.PlannedLoop{Step: "groups[" + group + "].each", As: "app", Items: []string{}}
+	}
+	for _, c := range []struct {
+		steps []runner.PlannedStep
+		loops []runner.PlannedLoop
+		want  string
+	}{
+		{[]runner.PlannedStep{same}, []runner.PlannedLoop{empty}, "Nothing to change: everything is in place already.\n"},
+		{[]runner.PlannedStep{skipped}, []runner.PlannedLoop{empty}, "Nothing to do: the list of fleet is empty.\n"},
+		{nil, []runner.PlannedLoop{empty, outer, inner("eu"), inner("us")}, "Nothing to do: the lists of fleet, groups[{group}].each are empty.\n"},
+		{[]runner.PlannedStep{skipped}, nil, "Nothing to do: no step would write.\n"},
+	} {
+		plan := &runner.Plan{Body: runner.PlanBody{Steps: c.steps, Loops: c.loops}}
+		if got := planText(t, plan); !strings.Contains(got, "\n"+c.want) {
+			t.Errorf("%q is missing in\n%s", c.want, got)
+		}
+	}
+}
+
+// TestPlanSaysTries: how often and how long a step is tried is in the plan.
+func TestPlanSaysTries(t *testing.T) {
+	no := false
+	for _, c := range []struct {
+		step runner.PlannedStep
+		want string
+	}{
+		{runner.PlannedStep{Tries: 3, Timeout: "30s"}, "up to 3, each at most 30s"},
+		{runner.PlannedStep{Tries: 3}, "up to 3"},
+		{runner.PlannedStep{Timeout: "1m0s"}, "once, at most 1m0s"},
+		{runner.PlannedStep{Tries: 1}, ""},
+		{runner.PlannedStep{Tries: 3, Condition: &no}, ""},
+	} {
+		if got := tries(&c.step); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.step, got, c.want)
+		}
+	}
+	plan := fleet(3, func(_ string, steps []runner.PlannedStep) []runner.PlannedStep {
+		steps[1].Tries, steps[1].Timeout = 3, "30s"
+		return steps
+	})
+	plan.Body.Steps = append(plan.Body.Steps, runner.PlannedStep{Step: "look", Type: "get_app", Tries: 2})
+	text := planText(t, plan)
+	for _, want := range []string{"\n         tries    up to 3, each at most 30s\n", "\n       tries    up to 2\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}
+
+// TestUndoOfUnknown: what stays is not known of a run that would fail; then
+// the step's type tells.
+func TestUndoOfUnknown(t *testing.T) {
+	steps := rotation("gen", "0oa1", "")[1:2]
+	steps[0].Residues = nil
+	plan := &runner.Plan{Body: runner.PlanBody{Steps: steps, Failure: &runner.PlanFailure{Message: "no"}}}
+	if want := "undo     something harmless stays, as of every generate_key\n"; !strings.Contains(planText(t, plan), want) {
+		t.Errorf("%q is missing in\n%s", want, planText(t, plan))
+	}
+}
+
+// TestShortKeys: a short key is replaced wherever it stands by itself, and what
+// differs swallows nothing of what stands beside it.
+func TestShortKeys(t *testing.T) {
+	keys := []string{"eu", "us", "asia"}
+	plan := &runner.Plan{Body: runner.PlanBody{Loops: []runner.PlannedLoop{{Step: "fleet", As: "site", Items: keys, Concurrency: 1}}}}
+	for i, key := range keys {
+		plan.Body.Steps = append(plan.Body.Steps, runner.PlannedStep{Step: "fleet[" + key + "].export", Loop: "fleet", Item: key, Type: "export_certificate", Action: true,
+			Change: fmt.Sprintf("write out/%s-cert_%s.pem in run-Site%04d-x", key, key, 1000+i), Undo: runner.UndoExact, Write: &runner.Write{Method: "CREATE", Path: "out/" + key + "-cert.pem"}})
+	}
+	text := planText(t, plan)
+	for _, want := range []string{"write out/{site}-cert_{site}.pem in run-…-x\n", "create out/{site}-cert.pem\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}

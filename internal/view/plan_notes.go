@@ -17,10 +17,7 @@ func (p *planPage) failures() {
 	failed, total := map[string]int{}, map[string]int{}
 	most := map[string]int{}
 	for _, l := range p.tree.order {
-		name := l.Step
-		if l.around != nil {
-			name = l.around.names.name(l.Step)
-		}
+		name := l.name()
 		if total[name] == 0 {
 			order = append(order, name)
 		}

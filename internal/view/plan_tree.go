@@ -23,6 +23,14 @@ type planLoop struct {
 	placed    bool
 }
 
+// name is what a loop is called, with variables in place of the keys around it.
+func (l *planLoop) name() string {
+	if l.around == nil {
+		return l.Step
+	}
+	return l.around.names.name(l.Step)
+}
+
 // planItem is an item of a loop with what it does.
 type planItem struct {
 	name, key string

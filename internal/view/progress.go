@@ -150,7 +150,7 @@ func (p *Progress) ofLoop(e runner.Event) []line {
 		return []line{{"ok", fmt.Sprintf("%s: all %s done", e.Step, count(total, "item"))}}
 	}
 	n, _ := strconv.Atoi(failed)
-	return []line{{"ok", fmt.Sprintf("%s: %s of %s done, %s failed", e.Step, number(total-n), count(total, "item"), number(n))}}
+	return []line{{"partly", fmt.Sprintf("%s: %s of %s done, %s failed", e.Step, number(total-n), count(total, "item"), number(n))}}
 }
 
 // again tells of a try that failed and is followed by another: the step has
@@ -225,7 +225,10 @@ func undone(e runner.Event, change string) []line {
 	case e.Write == nil:
 		return []line{{"undone", e.Step + ": nothing was left to undo"}}
 	}
-	return []line{{"undone", "no longer so: " + change}}
+	if what := strings.TrimPrefix(change, e.Step+": "); what != change {
+		return []line{{"undone", e.Step + ": no longer so: " + what}}
+	}
+	return []line{{"undone", e.Step}}
 }
 
 func stays(e runner.Event) []line {

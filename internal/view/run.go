@@ -25,6 +25,7 @@ func Runs(w io.Writer, runs []runner.Summary) error {
 // someOwners are the first few owners of a run.
 func someOwners(owners []string) string {
 	const most = 3
+	owners = slices.Sorted(slices.Values(owners))
 	if len(owners) <= most+1 {
 		return Visible(strings.Join(owners, ", "))
 	}
@@ -38,8 +39,11 @@ func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	s := run.Summary()
 	p := &runPage{run: run, summary: s, most: 20, show: showLine(s, rollback)}
 	p.line(fmt.Sprintf("Run %s: %s", Visible(s.ID), sentence(run, s)))
-	if s.Reason != "" && s.State != runner.StateDone {
-		p.wrapped("  why  ", p.why())
+	if why := p.why(); why != "" {
+		p.wrapped("  why  ", why)
+	}
+	for _, text := range p.soFar() {
+		p.wrapped("  loop ", text)
 	}
 	p.failures()
 	if p.stands() {
@@ -59,9 +63,9 @@ func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback 
 	p := &runPage{run: run, summary: run.Summary(), most: math.MaxInt}
 	p.header()
 	p.timeline(program)
-	if p.summary.Reason != "" && p.summary.State != runner.StateDone {
+	if why := p.why(); why != "" {
 		p.line("\nWhy")
-		p.wrapped("  ", p.why())
+		p.wrapped("  ", why)
 	}
 	p.failures()
 	if p.stands() {
@@ -83,8 +87,12 @@ type runPage struct {
 }
 
 // why is why the run failed, without the items: they have a list of their own.
+// It is empty where the state says all.
 func (p *runPage) why() string {
 	reason := p.summary.Reason
+	if p.summary.State == runner.StateDone || reason == string(p.summary.State) {
+		return ""
+	}
 	for _, f := range p.summary.Failures {
 		reason, _, _ = strings.Cut(reason, "; "+f.Item+": ")
 	}
@@ -105,9 +113,12 @@ func well(state runner.State) bool {
 	return state == runner.StateDone || state == runner.StateDoneWithFailures
 }
 
-// stands reports whether what the run changed is there to stay.
-func (p *runPage) stands() bool {
-	return well(p.summary.State) || p.summary.State == runner.StateFailed && p.run.Remains()
+// stands reports whether anything that the run changed may be as it left it.
+func (p *runPage) stands() bool { return well(p.summary.State) || p.run.Remains() }
+
+// rolled reports whether a rollback of the run began.
+func (p *runPage) rolled() bool {
+	return p.summary.State == runner.StateRolledBack || slices.ContainsFunc(p.run.Events, func(e runner.Timed) bool { return e.Kind == runner.EvRollback && e.Step == "" })
 }
 
 // sentence is a run's state in words, and what that means for the org.
@@ -155,10 +166,13 @@ func (p *runPage) header() {
 	info, s := p.run.Info(), p.summary
 	p.printf("Run %s\n\n", Visible(s.ID))
 	p.line("  state       " + sentence(p.run, s))
+	for _, text := range p.soFar() {
+		p.wrapped("  loop        ", text)
+	}
 	p.line("  playbook    " + Visible(s.Playbook+" "+s.Version))
 	p.line("  org         " + Visible(s.Org))
 	if len(s.Owners) > 0 {
-		p.line("  owners      " + someOwners(s.Owners))
+		p.wrapped("  owners      ", someOwners(s.Owners))
 	}
 	p.line("  started     " + clock(s.StartedAt))
 	if !s.EndedAt.IsZero() {

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,12 +33,53 @@ func (p *runPage) failures() {
 	if len(p.summary.Failures) == 0 {
 		return
 	}
-	p.line("\nFailed items")
+	if p.rolled() {
+		p.line("\nFailed in the run")
+	} else {
+		p.line("\nFailed items")
+		defer p.again()
+	}
 	for i, f := range p.summary.Failures {
 		if p.left(i, len(p.summary.Failures)) {
 			return
 		}
 		p.wrapped("  - ", f.Item+": "+strings.ReplaceAll(f.Message, f.Item+".", ""))
+	}
+}
+
+// again lists the keys of the items that failed, in their loop's order and as a
+// playbook's input takes them: those of a loop that is in no other.
+func (p *runPage) again() {
+	const most = 20
+	failed := map[string]bool{}
+	for _, f := range p.summary.Failures {
+		failed[f.Item] = true
+	}
+	for _, e := range p.run.Events {
+		if e.Kind != runner.EvItems || itemAround(e.Step) != "" {
+			continue
+		}
+		var items []string
+		for i, key := range e.Keys {
+			var item any = key
+			if i < len(e.Items) {
+				if _, object := e.Items[i].(map[string]any); !object {
+					item = e.Items[i]
+				}
+			}
+			var text bytes.Buffer
+			if failed[e.Step+"["+key+"]"] && encode(&text, item, "") == nil {
+				items = append(items, strings.TrimSpace(text.String()))
+			}
+		}
+		if len(items) == 0 {
+			continue
+		}
+		end := "]"
+		if n := len(items); n > most && p.most < n {
+			items, end = items[:most], fmt.Sprintf(", … (%s in all: %s)", number(n), p.show)
+		}
+		p.line("  " + Visible("again with: ["+strings.Join(items, ",")+end))
 	}
 }
 
@@ -80,6 +123,9 @@ func (p *runPage) changes() {
 		}
 	}
 	order = slices.DeleteFunc(order, func(at place) bool { return fmt.Sprint(before[at]) == fmt.Sprint(after[at]) }) // put back
+	slices.SortStableFunc(order, func(a, b place) int {
+		return cmp.Or(strings.Compare(a.owner, b.owner), strings.Compare(a.pointer, b.pointer))
+	})
 	const few = 5
 	if len(order) <= few {
 		for _, at := range order {

@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // fleetRun is a run over a fleet of which every n-th item fails and is undone.
 func fleetRun(items, nth int, end runner.State) *runner.StoredRun {
-	run := &runner.StoredRun{}
+	run := &runner.StoredRun{Playbook: []byte(fleetPlaybook)}
 	add := func(e runner.Event) {
 		run.Events = append(run.Events, runner.Timed{Time: at.Add(time.Duration(len(run.Events)) * time.Second), Event: e})
 	}
@@ -62,7 +63,10 @@ func fleetRun(items, nth int, end runner.State) *runner.StoredRun {
 
 // fleetProgram is the program of those runs.
 func fleetProgram(t *testing.T) *runner.Program {
-	return compiled(t, `rekey: 1
+	return compiled(t, fleetPlaybook)
+}
+
+const fleetPlaybook = `rekey: 1
 playbook: all
 version: 1.2.3
 inputs: {apps: {type: list(string)}}
@@ -79,8 +83,7 @@ steps:
         thing: {app: $<app>}
       - id: activate
         thing: {app: $<app>}
-`)
-}
+`
 
 func TestRunOfLoop(t *testing.T) {
 	const rollback = "rekey rollback r1 --state-dir s"
@@ -100,6 +103,26 @@ func TestRunOfLoop(t *testing.T) {
 		return nil
 	})
 	golden(t, "loop-result-undone.txt", func(b *bytes.Buffer) error { return Result(b, fleetRun(2, 1, runner.StateFailed), rollback) })
+	golden(t, "loop-result-interrupted.txt", func(b *bytes.Buffer) error { return Result(b, interrupted(12), rollback) })
+	golden(t, "loop-show-interrupted.txt", func(b *bytes.Buffer) error { return Show(b, interrupted(2), program, rollback) })
+	golden(t, "loop-result-stuck.txt", func(b *bytes.Buffer) error {
+		run := interrupted(4)
+		run.Events[len(run.Events)-1].State = runner.StateStuck
+		run.Events[len(run.Events)-1].Reason = "step fleet[0oa0003].gen: nobody can tell"
+		return Result(b, run, rollback)
+	})
+	golden(t, "loop-result-rolled-back.txt", func(b *bytes.Buffer) error {
+		run := fleetRun(2, 2, runner.StateDoneWithFailures)
+		for _, e := range []runner.Event{
+			{Kind: runner.EvOpened}, {Kind: runner.EvRollback, Reason: "asked for"},
+			{Kind: runner.EvUndone, Step: "fleet[0oa0001].activate", Write: &runner.Write{Method: "PUT", Change: &runner.Change{Pointer: "/kid", From: "kid-0001", To: "old-0oa0001"}}},
+			{Kind: runner.EvUndone, Step: "fleet[0oa0001].gen"},
+			{Kind: runner.EvEnded, State: runner.StateRolledBack},
+		} {
+			run.Events = append(run.Events, runner.Timed{Time: at, Event: e})
+		}
+		return Result(b, run, rollback)
+	})
 	var all bytes.Buffer
 	if err := Show(&all, fleetRun(1000, 4, runner.StateDoneWithFailures), program, rollback); err != nil {
 		t.Fatal(err)
@@ -107,6 +130,60 @@ func TestRunOfLoop(t *testing.T) {
 	for _, want := range []string{"\n  - fleet[0oa0004]: ", "\n  - fleet[0oa1000]: ", "\n  app/0oa0999  ", "key kid-1000 of app/0oa1000 stays"} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("Show of many lacks %q", want)
+		}
+	}
+}
+
+// interrupted is a run over a fleet that was stopped in the last item but two,
+// or in the last.
+func interrupted(items int) *runner.StoredRun {
+	run := fleetRun(items, 4, runner.StateDoneWithFailures)
+	stop := fmt.Sprintf("fleet[0oa%04d].activate", max(items-2, min(items, 2)))
+	i := slices.IndexFunc(run.Events, func(e runner.Timed) bool { return e.Step == stop })
+	end := runner.Timed{Time: at.Add(time.Hour), Event: runner.Event{Kind: runner.EvEnded, State: runner.StateInterrupted, Reason: "interrupted"}}
+	run.Events = append(run.Events[:i:i], end)
+	return run
+}
+
+// TestSoFar: how far items came is told by their last step, whatever that is.
+func TestSoFar(t *testing.T) {
+	yes, no := true, false
+	happened := &runner.Verdict{Outcome: runner.Happened}
+	for name, c := range map[string]struct {
+		last   string // what the items of the loop end in
+		events []runner.Event
+		want   []string
+	}{
+		"one step": {"thing: {app: $<x>}", []runner.Event{{Kind: runner.EvDone, Step: "l[a]"}, {Kind: runner.EvObserved, Step: "l[b]"}},
+			[]string{"l: 1 of 4 items done, 1 part-way, 2 not begun"}},
+		"asserted": {"assert: [$<true>, $<true>], thing: {app: $<x>}", []runner.Event{
+			{Kind: runner.EvDone, Step: "l[a]"}, {Kind: runner.EvAssertion, Step: "l[a]", Value: &yes}, {Kind: runner.EvAssertion, Step: "l[a]", Index: 1, Value: &yes},
+			{Kind: runner.EvDone, Step: "l[b]"}, {Kind: runner.EvAssertion, Step: "l[b]", Value: &yes}, {Kind: runner.EvAssertion, Step: "l[b]", Index: 1, Value: &no}},
+			[]string{"l: 1 of 4 items done, 1 part-way, 2 not begun"}},
+		"block": {"steps: [{id: s, if: $<true>, thing: {app: a}}, {id: k, if: $<true>, assert: $<true>, steps: [{id: t, thing: {app: b}}]}]", []runner.Event{
+			{Kind: runner.EvCondition, Step: "l[a].s", Value: &no}, {Kind: runner.EvCondition, Step: "l[a].k", Value: &no},
+			{Kind: runner.EvDone, Step: "l[b].s"}, {Kind: runner.EvCondition, Step: "l[b].k", Value: &yes}, {Kind: runner.EvDone, Step: "l[b].t"},
+			{Kind: runner.EvCondition, Step: "l[c].k", Value: &yes}, {Kind: runner.EvRecovered, Step: "l[c].t", Verdict: happened}, {Kind: runner.EvAssertion, Step: "l[c].k", Value: &yes},
+			{Kind: runner.EvFailed, Step: "l[d].s"}, {Kind: runner.EvRollback, Step: "l[d]"}},
+			[]string{"l: 2 of 4 items done, 1 part-way, 1 failed"}},
+		"loop": {"steps: [{id: i, for_each: [p, q], as: y, thing: {app: $<y>}}]", []runner.Event{
+			{Kind: runner.EvItems, Step: "l[a].i", Keys: []string{"p", "q"}}, {Kind: runner.EvDone, Step: "l[a].i[p]"}, {Kind: runner.EvDone, Step: "l[a].i[q]"}, {Kind: runner.EvDone, Step: "l[a].i"},
+			{Kind: runner.EvItems, Step: "l[b].i", Keys: []string{"p", "q"}}, {Kind: runner.EvDone, Step: "l[b].i[p]"}},
+			[]string{"l: 1 of 4 items done, 1 part-way, 2 not begun", "l[…].i: 3 of 4 items done, 1 not begun"}},
+	} {
+		run := &runner.StoredRun{Playbook: []byte("rekey: 1\nplaybook: p\nversion: 1.0.0\nsteps: [{id: l, for_each: [a, b, c, d], as: x, " + c.last + "}]\n")}
+		all := []runner.Event{{Kind: runner.EvCreated, Run: &runner.RunInfo{}}, {Kind: runner.EvItems, Step: "l", Keys: []string{"a", "b", "c", "d"}}}
+		all = append(append(all, runner.Event{Kind: runner.EvDone, Step: "before", Write: &runner.Write{}}), c.events...)
+		for _, e := range append(all, runner.Event{Kind: runner.EvEnded, State: runner.StateInterrupted}) {
+			run.Events = append(run.Events, runner.Timed{Event: e})
+		}
+		p := &runPage{run: run, summary: run.Summary()}
+		if got := p.soFar(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+		run.Playbook = nil
+		if got := p.soFar(); got != nil {
+			t.Errorf("%s: without a playbook it says %q", name, got)
 		}
 	}
 }

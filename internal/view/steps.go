@@ -27,7 +27,12 @@ func StepList(w io.Writer, c *runner.Catalogue) error {
 		p.table("  ", rows)
 		p.line("")
 	}
-	p.line("`rekey steps TYPE` describes one.")
+	var keys []string
+	for _, k := range runner.StepKeys() {
+		keys = append(keys, k.Name)
+	}
+	p.wrapped("Keys of every step: ", strings.Join(keys, ", "))
+	p.line("\n`rekey steps TYPE` describes a type, `rekey steps --format markdown` all of them and the keys.")
 	return p.to(w)
 }
 

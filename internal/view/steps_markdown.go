@@ -17,6 +17,11 @@ func StepsMarkdown(w io.Writer, types []*runner.Type) error {
 		return p.to(w)
 	}
 	p.WriteString(referenceHead)
+	p.line("\n## Keys of a step\n\nBeside its step type, or `steps` in place of one, a step has these keys; all but `id` may be left out.\n")
+	p.line("| Key | Meaning |\n| --- | --- |")
+	for _, k := range runner.StepKeys() {
+		p.line("| `" + k.Name + "` | " + cell(k.Doc) + " |")
+	}
 	for _, group := range []struct {
 		title  string
 		action bool

@@ -90,6 +90,9 @@ func TestStepsMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
+		"\n## Keys of a step\n\n",
+		"\n| `retry` | how often the step is tried again ",
+		"\n| `steps` | ",
 		"## Queries\n\n- [`everything`](#everything): Reads it\n",
 		"| `lists` | list(string) | required | some \\| of &lt;them> |\n",
 		"| `rows[].right` | string | optional | the right one |\n",

@@ -61,10 +61,6 @@ func (c *stillClock) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// hung is how long the scripts may take together. One that hangs is stopped
-// then, and says at which line, which the timeout of go test would not.
-const hung = 100 * time.Second
-
 func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") == "true" {
 		t.Fatal("a script needs openssl, which is missing")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -58,14 +59,48 @@ func (a *app) runs(format string) error {
 }
 
 func (a *app) showCommand() *cobra.Command {
-	var format string
+	var format, head string
+	var verify bool
 	cmd := &cobra.Command{
 		Use: "show RUN", Short: "show one run in full", Args: takes(1, 1, "a RUN"),
-		Long: "Show one run in full: what it did when, what it wrote, what it yielded, what stays.\nRUN is an id, or the beginning of one.",
-		RunE: func(_ *cobra.Command, args []string) error { return a.show(args[0], format) },
+		Long: `Show one run in full: what it did when, what it wrote, what it yielded, what stays.
+RUN is an id, or the beginning of one.
+
+With --verify only its journal is verified, line by line, and its head hash
+printed: who keeps that elsewhere can tell later, with --head, that no line was
+changed, taken away or added since.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case verify && cmd.Flags().Changed("format"):
+				return usage("--verify and --format are given together", "--verify prints one line of text")
+			case verify:
+				return a.verify(args[0], head)
+			case head != "":
+				return usage("--head is given without --verify", "add --verify")
+			}
+			return a.show(args[0], format)
+		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&verify, "verify", false, "verify the journal and print its head hash")
+	cmd.Flags().StringVar(&head, "head", "", "with --verify: the head hash that the journal must have")
 	return cmd
+}
+
+// verify verifies a run's journal. That its lines are sound was found out when
+// it was read.
+func (a *app) verify(text, head string) error {
+	_, run, err := a.findRun(text)
+	if err != nil {
+		return err
+	}
+	id := run.Info().ID
+	if head != "" && head != run.Head {
+		return &exitError{code: exitBusy, message: fmt.Sprintf("the journal of run %s has the head %s, not %s", id, run.Head, head),
+			hint: "lines were added since, by a rollback for one, or the journal is not the one that was there"}
+	}
+	_, err = fmt.Fprintf(a.stdout, "run %s: %s verified, head %s\n", id, plural(len(run.Events), "line"), run.Head)
+	return err
 }
 
 // shownRun is a run as JSON.

@@ -24,6 +24,10 @@
 // which the contract declares for it was among the answers. TestJudgeSees shows
 // the judge exchanges that are wrong: it must find just that.
 //
+// What `rekey check --format sarif` prints is judged here as well: by the JSON
+// Schema of SARIF 2.1.0 that owenrumney/go-sarif ships, read from the module
+// cache, over every playbook of testdata/check and hostile file names.
+//
 // Not judged here: whether the sandbox does the right thing (its own tests do
 // that), and members of an app or IdP that the contract does not know, which it
 // allows everywhere.

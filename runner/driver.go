@@ -103,6 +103,15 @@ func (m *Machine) begin(info *RunInfo) error {
 func (m *Machine) reopen() {
 	m.ready, m.busy = nil, 0
 	m.held, m.parked = map[string]*node{}, map[string][]*scope{}
+	if m.state.Resumable() {
+		m.state = StateRunning
+	}
+	if !m.undo {
+		for _, n := range m.stuck {
+			n.phase = phUnknown // it is looked at again: a person may have cleared it up
+		}
+		m.stuck = nil
+	}
 	if m.varsDone || m.undo {
 		m.requeue(m.root)
 	}
@@ -119,10 +128,11 @@ func (m *Machine) requeue(s *scope) {
 		m.queue(s)
 	case n.body != nil && n.phase == phInside:
 		m.requeue(n.body)
-	case n.loop != nil && n.phase == phInside && len(n.loop.live) > 0:
+	case n.loop != nil && n.phase == phInside:
 		for _, item := range n.loop.live {
 			m.requeue(item)
 		}
+		m.fill(n) // none began while something was stuck
 	default:
 		n.tried, n.again = 0, nil
 		n.doubt = n.phase == phObserved

@@ -94,6 +94,11 @@ const (
 	StateAbandoned          State = "abandoned"
 )
 
+// Resumable reports whether a run in this state can be gone on with.
+func (s State) Resumable() bool {
+	return s == StateRunning || s == StateInterrupted || s == StateWaiting || s == StateStuck
+}
+
 // RunInfo is what a run is a run of.
 type RunInfo struct {
 	ID        string         `json:"id"`

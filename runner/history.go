@@ -19,6 +19,18 @@ type StoredRun struct {
 	Head     string // hash of the journal's last line
 }
 
+// Machine is the run's machine as its record leaves it. p must be the program
+// of its playbook.
+func (r *StoredRun) Machine(p *Program) (*Machine, error) {
+	m := NewMachine(p)
+	for i, e := range r.Events {
+		if err := m.Apply(e.Event); err != nil {
+			return nil, fmt.Errorf("line %d of its journal: %w", i+1, err)
+		}
+	}
+	return m, nil
+}
+
 // Timed is an event with the time at which it was recorded.
 type Timed struct {
 	Time time.Time `json:"time"`

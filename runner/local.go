@@ -103,6 +103,30 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 	return info
 }
 
+// Resume goes on with a run that was interrupted, killed or stuck, and returns
+// its machine as it stopped again; one that has ended stays as it is. What was
+// decided and read stays so. A write that may have been on its way is looked
+// for. p must be the program of the run's own playbook; secrets are those that
+// [Machine.Secrets] names.
+func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, secrets map[string]any) (*Machine, error) {
+	j, records, err := journal.Open(filepath.Join(l.runDir(id), "journal.jsonl"), journal.Options{Now: l.Clock.now})
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	r := l.runner(id, p, c, secrets, j)
+	if err := r.replay(records); err != nil {
+		return r.machine, fmt.Errorf("run %s: %w", id, err)
+	}
+	if !r.machine.State().Resumable() {
+		return r.machine, nil
+	}
+	if err := r.record(Event{Kind: EvOpened}); err != nil {
+		return r.machine, err
+	}
+	return r.machine, r.loop(ctx)
+}
+
 // Rollback undoes a run in whatever state it is, and returns its machine.
 // p must be the program of the run's own playbook.
 func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogue, secrets map[string]any) (*Machine, error) {
@@ -164,7 +188,7 @@ func (r *loop) record(e Event) error {
 // replay folds what was recorded before.
 func (r *loop) replay(records []journal.Record) error {
 	if len(records) == 0 {
-		return errors.New("it never began: there is nothing to undo")
+		return errors.New("it never began: there is nothing to go on with, or to undo")
 	}
 	for _, rec := range records {
 		e, err := DecodeEvent(rec.Event)

@@ -180,6 +180,29 @@ func (m *Machine) Residues() []Residue {
 	return out
 }
 
+// Secrets names the secret inputs that what is left to do needs: not those of
+// steps that are done, nor any once the run is being rolled back.
+func (m *Machine) Secrets() (names []string) {
+	if m.undo {
+		return nil
+	}
+	over := func(s *Step) bool {
+		for s.parent != nil {
+			s = s.parent
+		}
+		n := m.nodes[s.ID]
+		return n != nil && (n.phase == phDone || n.phase == phSkipped)
+	}
+	for _, s := range m.program.all {
+		for _, name := range m.program.secretsOf(s.body()) {
+			if !over(s) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // UndoErr is everything that could not be undone, as one error; nil when there
 // is nothing.
 func (m *Machine) UndoErr() error { return m.undoErrs.ErrorOrNil() }

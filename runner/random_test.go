@@ -392,10 +392,9 @@ func (r *randomRun) resume() {
 		return
 	}
 	m := l.machine
-	if m.state != StateRunning && m.state != StateInterrupted {
+	if !m.State().Resumable() {
 		return
 	}
-	m.state = StateRunning
 	if err = l.record(Event{Kind: EvOpened}); err == nil {
 		err = l.loop(context.Background())
 	}

@@ -107,7 +107,7 @@ func (a *app) command() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.stateDir, "state-dir", "", "`folder` of runs, CA ledger and sandbox (default $REKEY_STATE_DIR, else $XDG_STATE_HOME/rekey, else ~/.local/state/rekey)")
-	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.rollbackCommand(), a.runsCommand(),
+	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.resumeCommand(), a.rollbackCommand(), a.runsCommand(),
 		a.showCommand(), a.stepsCommand(), a.schemaCommand(), a.playbooksCommand(), a.sandboxCommand(), a.versionCommand())
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "explain a verb", RunE: func(_ *cobra.Command, args []string) error {
 		cmd, _, err := root.Find(args)

@@ -72,8 +72,17 @@ func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.D
 }
 
 func (a *app) undo(ctx context.Context, local *runner.Local, id string, program *runner.Program, o *org) error {
-	// The journal is told anew from its start, so that undone steps are named
-	// by what they did.
+	return a.takeUp(ctx, local, id, program, o, true, func(c *runner.Catalogue) (*runner.Machine, error) {
+		return local.Rollback(ctx, id, program, c, nil)
+	})
+}
+
+// takeUp has a run that was recorded before taken up again, and says how it
+// ended.
+func (a *app) takeUp(ctx context.Context, local *runner.Local, id string, program *runner.Program, o *org, rollback bool,
+	carryOut func(*runner.Catalogue) (*runner.Machine, error)) error {
+	// The journal is told anew from its start, so that steps are named by what
+	// they did.
 	progress := view.NewProgress(program)
 	stored, err := readRun(local, id)
 	if err != nil {
@@ -95,12 +104,12 @@ func (a *app) undo(ctx context.Context, local *runner.Local, id string, program 
 		a.note("in flight: %s; looking whether their writes happened, for %s each if need be", names, local.Settle)
 	}
 	done := a.announceStop(ctx, id)
-	m, err := local.Rollback(ctx, id, program, steps.Catalogue(env), nil)
+	m, err := carryOut(steps.Catalogue(env))
 	done()
 	if err != nil {
 		return journalCode(err, m)
 	}
-	return a.conclude(local, id, m, true)
+	return a.conclude(local, id, m, rollback)
 }
 
 // programOf is the program that a run was a run of, from the text kept with

@@ -29,7 +29,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use: "run PLAYBOOK", Short: "plan a playbook, ask, and carry it out",
 		Long: `Make a plan, show it, ask, and carry it out. A step that fails has everything
 before it undone, unless on_failure says keep. An interrupt lets the write in
-flight finish, records it and stops; rekey rollback undoes the run.
+flight finish, records it and stops; rekey resume goes on with the run, rekey
+rollback undoes it.
 ` + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -141,7 +142,7 @@ func (a *app) announceStop(ctx context.Context, id string) (done func()) {
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(told)
-		a.note("interrupted: a write in flight is finished and recorded first, then the run stops; `%s` undoes it", a.rollbackLine(id))
+		a.note("interrupted: a write in flight is finished and recorded first, then the run stops; `rekey resume` goes on with it, `%s` undoes it", a.rollbackLine(id))
 	})
 	return func() {
 		if !stop() {

@@ -37,7 +37,7 @@ func someOwners(owners []string) string {
 // shows the beginning: Show has all. Rollback is the command that undoes it.
 func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	s := run.Summary()
-	p := &runPage{run: run, summary: s, most: 20, show: showLine(s, rollback)}
+	p := &runPage{run: run, summary: s, most: 20, show: commandLine("show", s, rollback)}
 	p.line(fmt.Sprintf("Run %s: %s", Visible(s.ID), sentence(run, s)))
 	if why := p.why(); why != "" {
 		p.wrapped("  why  ", why)
@@ -99,13 +99,13 @@ func (p *runPage) why() string {
 	return reason
 }
 
-// showLine is the command that shows a run, made of the one that undoes it:
-// both name the state folder, if need be.
-func showLine(s runner.Summary, rollback string) string {
+// commandLine is a command about a run, made of the one that undoes it: both
+// name the state folder, if need be.
+func commandLine(verb string, s runner.Summary, rollback string) string {
 	if rest, ok := strings.CutPrefix(rollback, "rekey rollback "); ok {
-		return "rekey show " + rest
+		return "rekey " + verb + " " + rest
 	}
-	return "rekey show " + Visible(s.ID)
+	return "rekey " + verb + " " + Visible(s.ID)
 }
 
 // well reports whether a run came to its end.
@@ -236,7 +236,8 @@ func (p *runPage) event(prefix string, lines []line, w *runner.Write) {
 
 // next says what can be done with the run.
 func (p *runPage) next(rollback string) {
-	if p.summary.State == runner.StateRolledBack || p.summary.State == runner.StateRunning || !p.run.Remains() || rollback == "" {
+	s := p.summary.State
+	if s == runner.StateRolledBack || s == runner.StateRunning || rollback == "" || !p.run.Remains() && !s.Resumable() {
 		return
 	}
 	p.line("")
@@ -247,6 +248,9 @@ func (p *runPage) next(rollback string) {
 		p.line("To try the items that failed once more, run the playbook for them alone.")
 		p.line("To undo the others: " + rollback)
 	default:
+		if p.summary.State.Resumable() {
+			p.line("To go on with it: " + commandLine("resume", p.summary, rollback))
+		}
 		p.line("To undo it: " + rollback)
 	}
 }

@@ -105,6 +105,9 @@ func (m *Machine) reopen() {
 	m.held, m.parked = map[string]*node{}, map[string][]*scope{}
 	if m.state.Resumable() {
 		m.state = StateRunning
+		if !m.root.failed && !m.undo {
+			m.failure = "" // it was stuck
+		}
 	}
 	if !m.undo {
 		for _, n := range m.stuck {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -64,6 +65,7 @@ func (r *StoredRun) Summary() Summary {
 	residues := map[string][]Residue{} // by step: an undo that is tried again says it anew
 	lost := map[string]string{}        // why a step's write had no answer
 	reason := ""                       // of the step that failed last: it is why the run does
+	stopped := ""                      // why it stopped before it was opened again
 	because := func(step, why string) { reason = fmt.Sprintf("step %s: %s", step, why) }
 	for _, e := range r.Events {
 		for _, c := range e.Claims {
@@ -72,6 +74,8 @@ func (r *StoredRun) Summary() Summary {
 			}
 		}
 		switch {
+		case e.Kind == EvOpened && s.State.Resumable(): // what comes now tells why it ends
+			stopped, s.Reason, s.State = s.Reason, "", StateRunning
 		case e.Kind == EvUndone, e.Kind == EvUndoFail, e.Kind == EvKept:
 			residues[e.Step] = e.Residues
 		case e.Kind == EvUnknown:
@@ -94,9 +98,10 @@ func (r *StoredRun) Summary() Summary {
 		case e.Kind == EvRollback:
 			s.State = StateRunning
 			if s.Reason == "" {
-				s.Reason = reason
+				s.Reason = cmp.Or(reason, stopped)
 			}
 		case e.Kind == EvEnded:
+			stopped = ""
 			s.State, s.EndedAt = e.State, e.Time
 			if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
 				if s.Reason = reason; reason == "" {

@@ -109,27 +109,17 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 // for. p must be the program of the run's own playbook; secrets are those that
 // [Machine.Secrets] names.
 func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, secrets map[string]any) (*Machine, error) {
-	j, records, err := journal.Open(filepath.Join(l.runDir(id), "journal.jsonl"), journal.Options{Now: l.Clock.now})
-	if err != nil {
-		return nil, err
-	}
-	defer j.Close()
-	r := l.runner(id, p, c, secrets, j)
-	if err := r.replay(records); err != nil {
-		return r.machine, fmt.Errorf("run %s: %w", id, err)
-	}
-	if !r.machine.State().Resumable() {
-		return r.machine, nil
-	}
-	if err := r.record(Event{Kind: EvOpened}); err != nil {
-		return r.machine, err
-	}
-	return r.machine, r.loop(ctx)
+	return l.takeUp(id, p, c, secrets, func(r *loop) error { return r.resume(ctx) })
 }
 
 // Rollback undoes a run in whatever state it is, and returns its machine.
 // p must be the program of the run's own playbook.
 func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogue, secrets map[string]any) (*Machine, error) {
+	return l.takeUp(id, p, c, secrets, func(r *loop) error { return r.rollback(ctx) })
+}
+
+// takeUp opens a run's journal again, folds what stands there, and goes on.
+func (l *Local) takeUp(id string, p *Program, c *Catalogue, secrets map[string]any, goOn func(*loop) error) (*Machine, error) {
 	j, records, err := journal.Open(filepath.Join(l.runDir(id), "journal.jsonl"), journal.Options{Now: l.Clock.now})
 	if err != nil {
 		return nil, err
@@ -139,7 +129,7 @@ func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogu
 	if err := r.replay(records); err != nil {
 		return r.machine, fmt.Errorf("run %s: %w", id, err)
 	}
-	return r.machine, r.rollback(ctx)
+	return r.machine, goOn(r)
 }
 
 func (l *Local) runDir(id string) string { return filepath.Join(l.Dir, "runs", id) }
@@ -203,6 +193,17 @@ func (r *loop) replay(records []journal.Record) error {
 		return errors.New("it was started with another playbook than this")
 	}
 	return nil
+}
+
+// resume goes on with what was replayed; a run that has ended stays as it is.
+func (r *loop) resume(ctx context.Context) error {
+	if !r.machine.State().Resumable() {
+		return nil
+	}
+	if err := r.record(Event{Kind: EvOpened}); err != nil {
+		return err
+	}
+	return r.loop(ctx)
 }
 
 // rollback undoes what was replayed; a run that is rolled back stays as it is.

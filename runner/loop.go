@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -244,12 +243,7 @@ func keyText(v any) string {
 		if plainKey.MatchString(v) {
 			return v
 		}
-		var b strings.Builder
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if enc.Encode(v) == nil {
-			return strings.TrimSpace(b.String())
-		}
+		return `"` + inJSON(v) + `"`
 	}
 	return fmt.Sprint(v)
 }

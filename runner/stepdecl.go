@@ -26,9 +26,6 @@ type StepDecl struct {
 	Pos     Position
 }
 
-// Block reports whether the step is a block of steps.
-func (d *StepDecl) Block() bool { return d.Type == "" && d.Steps != nil }
-
 // Ignore silences a named warning.
 type Ignore struct {
 	Warning string

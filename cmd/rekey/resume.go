@@ -11,7 +11,6 @@ import (
 
 	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
-	"example.com/rekey/runner/journal"
 )
 
 func (a *app) resumeCommand() *cobra.Command {
@@ -38,21 +37,12 @@ from REKEY_INPUT_NAME, --input-file or the prompt.`,
 
 // resume shows where a run stands, asks, and goes on with it.
 func (a *app) resume(ctx context.Context, text string, yes bool, settle time.Duration, files []string) error {
-	if err := checkSettle(settle); err != nil {
-		return err
-	}
-	if !yes && !a.terminal.Is() {
-		return errUnattended("resume")
-	}
-	local, run, err := a.findRun(text)
+	local, run, err := a.findIdle("resume", text, yes, settle)
 	if err != nil {
 		return err
 	}
 	info, state := run.Info(), run.Summary().State
-	switch {
-	case run.Alive:
-		return coded(exitBusy, &journal.LockedError{Path: "of run " + info.ID})
-	case !state.Resumable():
+	if !state.Resumable() {
 		return invalid(fmt.Sprintf("run %s has ended (%s): there is nothing to go on with", info.ID, state),
 			"start a new run; `"+a.rollbackLine(info.ID)+"` undoes this one")
 	}
@@ -75,7 +65,6 @@ func (a *app) resume(ctx context.Context, text string, yes bool, settle time.Dur
 	if err := a.approve(ctx, yes, "Go on with this in "+org.name+"?"); err != nil {
 		return err
 	}
-	local.Settle = settle
 	return a.takeUp(ctx, local, info.ID, program, org, false, func(c *runner.Catalogue) (*runner.Machine, error) {
 		return local.Resume(ctx, info.ID, program, c, secrets)
 	})

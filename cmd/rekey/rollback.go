@@ -31,23 +31,34 @@ worked on.`,
 	return cmd
 }
 
-// rollback shows what will be undone, asks, and undoes it.
-func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.Duration) error {
-	if err := checkSettle(settle); err != nil {
-		return err
+// findIdle finds the run that a verb is to take up: one that nobody is at work
+// on, and that somebody can answer for.
+func (a *app) findIdle(verb, text string, yes bool, settle time.Duration) (*runner.Local, runner.StoredRun, error) {
+	err := checkSettle(settle)
+	if err == nil && !yes && !a.terminal.Is() {
+		err = errUnattended(verb)
 	}
-	if !yes && !a.terminal.Is() {
-		return errUnattended("rollback")
+	if err != nil {
+		return nil, runner.StoredRun{}, err
 	}
 	local, run, err := a.findRun(text)
+	if err != nil {
+		return nil, run, err
+	}
+	if local.Settle = settle; run.Alive {
+		err = coded(exitBusy, &journal.LockedError{Path: "of run " + run.Info().ID})
+	}
+	return local, run, err
+}
+
+// rollback shows what will be undone, asks, and undoes it.
+func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.Duration) error {
+	local, run, err := a.findIdle("rollback", text, yes, settle)
 	if err != nil {
 		return err
 	}
 	info := run.Info()
-	switch {
-	case run.Alive:
-		return coded(exitBusy, &journal.LockedError{Path: "of run " + info.ID})
-	case run.Summary().State == runner.StateRolledBack:
+	if run.Summary().State == runner.StateRolledBack {
 		a.note("run %s is rolled back already", info.ID)
 		return nil
 	}
@@ -67,7 +78,6 @@ func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.D
 	if err := a.approve(ctx, yes, "Undo this in "+org.name+"?"); err != nil {
 		return err
 	}
-	local.Settle = settle
 	return a.undo(ctx, local, info.ID, program, org)
 }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 // OSFiles is the file system of a live run. It is safe for concurrent use:
@@ -35,16 +37,24 @@ func (OSFiles) Create(path string, data []byte) error {
 	if err := writeNew(temporary, data); err != nil {
 		return err
 	}
+	failpoint.Hit("export.link.before")
 	err := os.Link(temporary, path) // unlike a rename it never replaces a file
+	failpoint.Hit("export.link.after")
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = writeNew(path, data) // a file system without links
 	}
-	if gone := os.Remove(temporary); err != nil {
+	failpoint.Hit("export.unlink.before")
+	gone := os.Remove(temporary)
+	failpoint.Hit("export.unlink.after")
+	if err != nil {
 		return err
 	} else if gone != nil {
 		return errors.Join(gone, os.Remove(path))
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	failpoint.Hit("export.folder.before")
+	err = syncFolder(filepath.Dir(path))
+	failpoint.Hit("export.folder.after")
+	if err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
@@ -53,13 +63,19 @@ func (OSFiles) Create(path string, data []byte) error {
 // writeNew writes a file that must not exist and syncs it. After an error
 // there is no file, unless it was there before.
 func writeNew(path string, data []byte) error {
+	failpoint.Hit("export.create.before")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	failpoint.Hit("export.create.after")
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("export.write.before")
 	_, err = f.Write(data)
+	failpoint.Hit("export.write.after")
 	if err == nil {
+		failpoint.Hit("export.fsync.before")
 		err = f.Sync()
+		failpoint.Hit("export.fsync.after")
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
@@ -84,11 +100,17 @@ func makeFolders(dir string) error {
 		}
 		missing = append(missing, d)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	failpoint.Hit("export.mkdir.before")
+	err := os.MkdirAll(dir, 0o755)
+	failpoint.Hit("export.mkdir.after")
+	if err != nil {
 		return err
 	}
 	for _, d := range slices.Backward(missing) {
-		if err := syncFolder(filepath.Dir(d)); err != nil {
+		failpoint.Hit("export.parent.before")
+		err := syncFolder(filepath.Dir(d))
+		failpoint.Hit("export.parent.after")
+		if err != nil {
 			return err
 		}
 	}
@@ -97,12 +119,18 @@ func makeFolders(dir string) error {
 
 // Remove removes a file; one that is gone is no error.
 func (OSFiles) Remove(path string) error {
-	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
+	failpoint.Hit("export.remove.before")
+	err := os.Remove(path)
+	failpoint.Hit("export.remove.after")
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	failpoint.Hit("export.gone.before")
+	err = syncFolder(filepath.Dir(path))
+	failpoint.Hit("export.gone.after")
+	return err
 }
 
 func syncFolder(dir string) error {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 const (
@@ -108,7 +110,9 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
+	failpoint.Hit("request.send.before")
 	resp, err := c.http.Do(req)
+	failpoint.Hit("request.send.after")
 	if err != nil {
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err // the message has method and path already
@@ -124,10 +128,14 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 		c.onAnswer(ctx, call, a.status, c.clean(a.header.Get(requestIDHeader), 80))
 	}
 	if resp.StatusCode/100 != 2 {
+		failpoint.Hit("refusal.read.before")
 		a.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefuse))
+		failpoint.Hit("refusal.read.after")
 		return a, c.answerError(call, a)
 	}
+	failpoint.Hit("answer.read.before")
 	a.body, err = readAll(resp.Body, maxAnswer)
+	failpoint.Hit("answer.read.after")
 	if err != nil {
 		return a, c.unreadable(call, err)
 	}
@@ -173,10 +181,18 @@ type way struct{ wanted, got atomic.Bool }
 
 func (w *way) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { w.wanted.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { w.got.Store(true) },
+		GetConn:      func(string) { w.wanted.Store(true) },
+		GotConn:      w.connected,
+		WroteRequest: written,
 	}
 }
+
+func (w *way) connected(httptrace.GotConnInfo) {
+	w.got.Store(true)
+	failpoint.Hit("request.write.before")
+}
+
+func written(httptrace.WroteRequestInfo) { failpoint.Hit("request.write.after") }
 
 // mayHaveLeft is false only where it is certain: a transport that reports its
 // connections never got one. One that reports nothing may have sent anything.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 // maxLedgerLine bounds one line in bytes; an entry has about 3 KB.
@@ -73,7 +75,9 @@ func (l *Ledger) Append(e Entry) error {
 	if err := makeFolder(filepath.Dir(l.path)); err != nil {
 		return l.failed("created", err)
 	}
+	failpoint.Hit("ledger.create.before")
 	file, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o600)
+	failpoint.Hit("ledger.create.after")
 	if err != nil {
 		return l.failed("opened", err)
 	}
@@ -86,7 +90,9 @@ func (l *Ledger) Append(e Entry) error {
 		err = appendLine(file, end, append(line, '\n'))
 	}
 	if err == nil && end == 0 {
+		failpoint.Hit("ledger.folder.before")
 		err = syncParents(l.path)
+		failpoint.Hit("ledger.folder.after")
 	}
 	if err != nil {
 		return l.failed("written", err)
@@ -115,12 +121,19 @@ type appendable interface {
 // it cuts again, as well as it can: a half line would be torn and ignored
 // anyway.
 func appendLine(file appendable, end int64, line []byte) error {
-	if err := file.Truncate(end); err != nil {
+	failpoint.Hit("ledger.cut.before")
+	err := file.Truncate(end)
+	failpoint.Hit("ledger.cut.after")
+	if err != nil {
 		return err
 	}
-	_, err := file.WriteAt(line, end)
+	failpoint.Hit("ledger.write.before")
+	_, err = file.WriteAt(line, end)
+	failpoint.Hit("ledger.write.after")
 	if err == nil {
+		failpoint.Hit("ledger.fsync.before")
 		err = file.Sync()
+		failpoint.Hit("ledger.fsync.after")
 	}
 	if err != nil {
 		_ = file.Truncate(end)
@@ -245,7 +258,10 @@ func (e Entry) check() error {
 // dies.
 func lock(file *os.File, how int) error {
 	for {
-		if err := syscall.Flock(int(file.Fd()), how); !errors.Is(err, syscall.EINTR) {
+		failpoint.Hit("ledger.flock.before")
+		err := syscall.Flock(int(file.Fd()), how)
+		failpoint.Hit("ledger.flock.after")
+		if !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}
@@ -265,10 +281,16 @@ func makeFolder(dir string) error {
 	if err := makeFolder(parent); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	failpoint.Hit("ledger.mkdir.before")
+	err = os.Mkdir(dir, 0o700)
+	failpoint.Hit("ledger.mkdir.after")
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(parent)
+	failpoint.Hit("ledger.parent.before")
+	err = syncFolder(parent)
+	failpoint.Hit("ledger.parent.after")
+	return err
 }
 
 func syncFolder(dir string) error {

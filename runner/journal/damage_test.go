@@ -9,22 +9,41 @@ import (
 	"testing"
 )
 
-// A bit flipped in any byte, or any byte turned into one that means something here, is damage, named with the line in
-// which the byte stands.
+// others are bytes that another may turn into: by one bit, by all, and those that mean something here.
+func others(was byte) []byte {
+	return []byte{was ^ 1, was ^ 2, was ^ 4, was ^ 8, was ^ 16, was ^ 32, was ^ 64, was ^ 128, ^was, 0, '\n', '\r', ' ', '"', '}', '0'}
+}
+
+// A byte turned into another, in the second line into any other, is damage, named with the line in which the byte stands,
+// and only what stands before that line is read.
 func TestFlippedAtEveryByte(t *testing.T) {
 	data := small(t, filepath.Join(t.TempDir(), "j"))
+	whole, err := scan("j", bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
 	line := 1
 	for at := range data {
 		was := data[at]
-		for _, now := range []byte{was ^ 1, was ^ 2, was ^ 4, was ^ 8, was ^ 16, was ^ 32, was ^ 64, was ^ 128, ^was, 0, '\n', '\r', ' ', '"', '}'} {
-			if now == was {
+		values := others(was)
+		if line == 2 {
+			values = all
+		}
+		for _, now := range values {
+			if data[at] = now; now == was {
 				continue
 			}
-			data[at] = now
 			s, err := scan("j", bytes.NewReader(data))
 			var damage *DamageError
 			if !errors.As(err, &damage) || damage.Line != line || len(s.records) != line-1 {
 				t.Fatalf("byte %d %q as %q: %v with %d records, want damage of line %d", at, was, data[at], err, len(s.records), line)
+			}
+			if line > 1 && s.head != whole.records[line-2].Hash {
+				t.Fatalf("byte %d %q as %q: the records before have the head %s", at, was, data[at], s.head)
 			}
 		}
 		data[at] = was

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // faulty is a file of which one operation fails.
@@ -122,6 +125,77 @@ func TestAppendFails(t *testing.T) {
 	}
 }
 
+// Whichever append fails, and however much of its line reached the disk: nothing is asked of the disk after that, what was
+// acknowledged is there, and whoever opens the journal again can record the rest.
+func TestEveryAppendFails(t *testing.T) {
+	const n = 5
+	event := func(i int) string { return strings.Repeat("event ", i) }
+	for failing := range n {
+		length := len(appendLine(nil, failing+1, clock()(), []byte(`"`+event(failing)+`"`), ""))
+		type variant struct {
+			faulty
+			whole bool // the line is on disk all the same
+		}
+		variants := []variant{
+			{faulty{op: "sync", err: syscall.EIO}, true},
+			{faulty{op: "sync", err: syscall.ENOSPC}, true},
+			{faulty{op: "write", keep: 1 << 20, err: syscall.EIO}, true},
+			{faulty{op: "write", keep: -1}, false},
+		}
+		for _, keep := range []int{0, 1, length / 2, length - 5} {
+			for _, err := range []error{syscall.ENOSPC, syscall.EIO, nil} {
+				variants = append(variants, variant{faulty{op: "write", keep: keep, err: err}, false})
+			}
+		}
+		for _, v := range variants {
+			path := filepath.Join(t.TempDir(), "j")
+			var log []string
+			fault := v.faulty
+			if fault.log, fault.after = &log, failing; fault.op == "sync" {
+				fault.after++ // that of Create
+			}
+			j, err := Create(path, with(fault))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				ops := len(log)
+				rec, err := j.Append(event(i))
+				if (err == nil) != (i < failing) || err == nil && rec.Seq != i+1 {
+					t.Fatalf("%+v: append %d: %+v, %v", v, i+1, rec, err)
+				}
+				if i >= failing && !errors.Is(err, ErrBroken) || i > failing && len(log) > ops {
+					t.Fatalf("%+v: append %d: %v after %v", v, i+1, err, log[ops:])
+				}
+			}
+			j.Close()
+			onDisk := failing
+			if v.whole {
+				onDisk++
+			}
+			j, recs, err := Open(path, Options{Now: clock()})
+			if err != nil || len(recs) != onDisk {
+				t.Fatalf("%+v: %d records, want %d, %v", v, len(recs), onDisk, err)
+			}
+			for i := onDisk; i < n; i++ {
+				if _, err := j.Append(event(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			j.Close()
+			recs, _, err = Read(path)
+			for i, rec := range recs {
+				if string(rec.Event) != `"`+event(i)+`"` {
+					t.Fatalf("%+v: event %d is %s", v, i+1, rec.Event)
+				}
+			}
+			if err != nil || len(recs) != n {
+				t.Fatalf("%+v: in the end %d records, %v", v, len(recs), err)
+			}
+		}
+	}
+}
+
 func TestCreateFails(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Create(filepath.Join(dir, "j"), with(faulty{op: "sync", err: syscall.EIO}))
@@ -175,6 +249,51 @@ func TestOrderOfOperations(t *testing.T) {
 	j.Close()
 	if got, want := strings.Join(log, " "), "sync write sync truncate write sync write sync"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What stands beside a journal is read if it is a file, and nothing else is even opened: a pipe that nobody writes to would
+// keep its reader for ever.
+func TestReadFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "playbook.yaml")
+	if _, err := ReadFile(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "restore it") {
+		t.Errorf("a missing file: %v", err)
+	}
+	put(t, path, []byte("text"))
+	if data, err := ReadFile(path); err != nil || string(data) != "text" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if err := os.Symlink(path, filepath.Join(dir, "link")); err == nil {
+		if data, err := ReadFile(filepath.Join(dir, "link")); err != nil || string(data) != "text" {
+			t.Errorf("through a link: %q, %v", data, err)
+		}
+	}
+	if _, err := ReadFile(dir); err == nil || !strings.Contains(err.Error(), "a folder") {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, err := ReadFile("/dev/null"); runtime.GOOS != "windows" && (err == nil || !strings.Contains(err.Error(), "a device")) {
+		t.Errorf("a device: %v", err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if text, err := exec.Command("mkfifo", pipe).CombinedOutput(); err != nil {
+		t.Skipf("mkfifo: %v: %s", err, text)
+	}
+	for name, read := range map[string]func() error{
+		"ReadFile": func() error { _, err := ReadFile(pipe); return err },
+		"Read":     func() error { _, _, err := Read(pipe); return err },
+		"Open":     func() error { _, _, err := Open(pipe, Options{}); return err },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- read() }()
+		select {
+		case err := <-done:
+			if err == nil || !strings.Contains(err.Error(), "a pipe") {
+				t.Errorf("%s of a pipe: %v", name, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s waits for a pipe", name)
+		}
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 // Options are the settings of Create and Open; the zero value is the default.
@@ -57,7 +59,9 @@ func Create(path string, opt Options) (*Journal, error) {
 	if err := makeFolders(folder); err != nil {
 		return nil, fmt.Errorf("create journal %s: %w; choose a folder that you may write to", path, err)
 	}
+	failpoint.Hit("journal.create.before")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	failpoint.Hit("journal.create.after")
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create journal %s: %w; open that one, or choose another name", path, fs.ErrExist)
 	}
@@ -73,9 +77,13 @@ func Create(path string, opt Options) (*Journal, error) {
 		return nil, err
 	}
 	j := newJournal(path, opt, f, release)
+	failpoint.Hit("journal.create.fsync.before")
 	err = j.f.Sync()
+	failpoint.Hit("journal.create.fsync.after")
 	if err == nil {
+		failpoint.Hit("journal.create.folder.before")
 		err = syncFolder(folder)
+		failpoint.Hit("journal.create.folder.after")
 	}
 	if err != nil {
 		os.Remove(path)
@@ -133,7 +141,10 @@ func (j *Journal) mend(f *os.File, s scanned) error {
 			return fail(fmt.Errorf("set its torn last line aside: %w", err))
 		}
 		j.aside = aside
-		if err := j.f.Truncate(s.end); err != nil {
+		failpoint.Hit("journal.cut.before")
+		err = j.f.Truncate(s.end)
+		failpoint.Hit("journal.cut.after")
+		if err != nil {
 			return fail(err)
 		}
 	}
@@ -142,13 +153,22 @@ func (j *Journal) mend(f *os.File, s scanned) error {
 	if _, err := f.Seek(s.end-int64(len(s.last)), io.SeekStart); err != nil {
 		return fail(err)
 	}
-	if err := writeAll(j.f, s.last); err != nil {
+	failpoint.Hit("journal.again.write.before")
+	err := writeAll(j.f, s.last)
+	failpoint.Hit("journal.again.write.after")
+	if err != nil {
 		return fail(err)
 	}
-	if err := j.f.Sync(); err != nil {
+	failpoint.Hit("journal.again.fsync.before")
+	err = j.f.Sync()
+	failpoint.Hit("journal.again.fsync.after")
+	if err != nil {
 		return fail(err)
 	}
-	if err := syncFolder(filepath.Dir(j.path)); err != nil {
+	failpoint.Hit("journal.again.folder.before")
+	err = syncFolder(filepath.Dir(j.path))
+	failpoint.Hit("journal.again.folder.after")
+	if err != nil {
 		return fail(err)
 	}
 	return nil
@@ -159,7 +179,9 @@ func setAside(path string, tail []byte) (name string, err error) {
 	var f *os.File
 	for n := 1; ; n++ {
 		name = fmt.Sprintf("%s.torn-%d", path, n)
+		failpoint.Hit("torn.create.before")
 		f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		failpoint.Hit("torn.create.after")
 		if err == nil {
 			break
 		}
@@ -171,7 +193,10 @@ func setAside(path string, tail []byte) (name string, err error) {
 		os.Remove(name)
 		return "", err
 	}
-	return name, syncFolder(filepath.Dir(path))
+	failpoint.Hit("torn.folder.before")
+	err = syncFolder(filepath.Dir(path))
+	failpoint.Hit("torn.folder.after")
+	return name, err
 }
 
 // SetAside is the name of the file to which Open moved a torn last line; "" if there was none.
@@ -188,10 +213,14 @@ func (j *Journal) Append(event any) (Record, error) {
 	}
 	line, rec, err := j.encode(event)
 	if err == nil {
+		failpoint.Hit("journal.write.before")
 		err = writeAll(j.f, line)
+		failpoint.Hit("journal.write.after")
 	}
 	if err == nil {
+		failpoint.Hit("journal.fsync.before")
 		err = j.f.Sync()
+		failpoint.Hit("journal.fsync.after")
 	}
 	if err != nil {
 		j.broken = &brokenError{path: j.path, seq: j.seq + 1, cause: err}
@@ -275,10 +304,10 @@ func Read(path string) ([]Record, Report, error) {
 func openRegular(path string, flag int) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("open journal: %w; check the name", err)
+		return nil, fmt.Errorf("open journal: %w; check the name, or restore the file from a backup", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open journal %s: it is no regular file (%s); check the name", path, info.Mode().Type())
+		return nil, fmt.Errorf("open journal %s: it is %s and no regular file; move it away and restore the file from a backup", path, kindOf(info.Mode()))
 	}
 	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 const outlivesCrash = false
@@ -37,11 +39,19 @@ func acquire(path string, f *os.File) (release func() error, err error) {
 		time.Sleep(time.Millisecond + time.Duration(os.Getpid()%16)*100*time.Microsecond)
 	}
 	// Only for the message of those who come later: without it, or with an old one, the lock is as good.
+	failpoint.Hit("lock.note.before")
 	noted := os.WriteFile(path+".pid", []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600) == nil
+	failpoint.Hit("lock.note.after")
+	if !noted {
+		os.Remove(path + ".pid") // a full disk leaves an empty one
+	}
 	return func() error {
 		var err error
 		if noted {
-			if err = os.Remove(path + ".pid"); errors.Is(err, fs.ErrNotExist) {
+			failpoint.Hit("lock.unnote.before")
+			err = os.Remove(path + ".pid")
+			failpoint.Hit("lock.unnote.after")
+			if errors.Is(err, fs.ErrNotExist) {
 				err = nil
 			}
 		}
@@ -66,7 +76,9 @@ func held(path string, f *os.File) (bool, error) {
 
 func flock(fd, how int) error {
 	for {
+		failpoint.Hit("lock.flock.before")
 		err := syscall.Flock(fd, how|syscall.LOCK_NB)
+		failpoint.Hit("lock.flock.after")
 		if err != syscall.EINTR {
 			return err
 		}

@@ -21,6 +21,7 @@ type sandboxFlags struct {
 	apps                                   int
 	latency                                time.Duration
 	fail                                   []string
+	readOnly                               bool
 }
 
 // maxApps bounds the apps that a sandbox is given: each takes some 20 KB.
@@ -35,9 +36,28 @@ prints the two settings that reach it. GET /_sandbox/org dumps the org in the
 form that --org reads. --apps adds a fleet to try loops on: SAML apps with the
 ids 0oaFleet00001Xs0h7, 0oaFleet00002Xs0h7 and so on, each with kids of its own.
 
---fail makes requests fail: 'METHOD GLOB[@N]=STATUS[:before|:after]', where *
-crosses slashes, @N is the N-th match (default: every one), and :after lets the
-request take effect first. 'POST */keys/generate=500:after' loses an answer.`,
+--fail makes requests fail: 'METHOD GLOB[@N]=WHAT', where METHOD may be * for any
+and WRITE for all but GET, * in GLOB crosses slashes, @N is the N-th match
+(default: every one), and WHAT is one of
+
+  STATUS[:before|:after]  answered so, before its effect (the default) or after it
+  429:concurrency         answered as too many requests at once are
+  lost                    takes effect; the connection ends without an answer
+  reset                   the connection is reset before any effect
+  late:D                  the connection ends at once; the effect comes D later
+  delay:D                 of a POST: lists of keys and CSRs show what it makes
+                          only D later; all else has it at once
+  change:WHAT[:before|:after]
+                          right after the request (the default) or before it, a
+                          stranger changes the owner that the path names: label
+                          edits it, key and csr add one, revoke takes a CSR
+                          away, kid switches to another key of the owner's, and
+                          date moves lastUpdated alone
+
+'POST */keys/generate=500:after' and 'WRITE *@2=lost' lose an answer. D is a
+duration such as 150ms. Of several rules for an answer the first counts; delay
+and change come on top of it. --read-only refuses each write with 503 E0000010,
+as an org in read-only mode does.`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
 	}
@@ -49,7 +69,8 @@ request take effect first. 'POST */keys/generate=500:after' loses an answer.`,
 	cmd.Flags().StringVar(&f.keys, "keys", "real", "`kind` of key pairs: real makes new ones, pool takes embedded ones, for speed")
 	cmd.Flags().StringVar(&f.log, "log", "", "append a JSON line for each request to a `file`")
 	cmd.Flags().DurationVar(&f.latency, "latency", 0, "wait so long before each answer")
-	cmd.Flags().StringArrayVar(&f.fail, "fail", nil, "make requests fail (`rule` above); repeatable")
+	cmd.Flags().StringArrayVar(&f.fail, "fail", nil, "have something befall requests (`rule` above); repeatable")
+	cmd.Flags().BoolVar(&f.readOnly, "read-only", false, "answer each write 503 E0000010, read-only mode, without effect")
 	return cmd
 }
 
@@ -114,7 +135,11 @@ func (f *sandboxFlags) options(a *app) (sandbox.Options, error) {
 	if _, err := okta.New(okta.Config{OrgURL: sandboxURL, Token: o.Token}); errors.As(err, &setting) {
 		return o, usage("--token "+setting.Problem, "give one of letters, digits, - and _")
 	}
-	for _, text := range f.fail {
+	rules := f.fail
+	if f.readOnly {
+		rules = append([]string{"WRITE *=503"}, rules...)
+	}
+	for _, text := range rules {
 		fault, err := sandbox.ParseFault(text)
 		if err != nil {
 			return o, usage(err.Error(), "")

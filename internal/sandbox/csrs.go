@@ -29,7 +29,7 @@ func (s *Server) listCSRs(rq *request) (answer, error) {
 		return answer{}, err
 	}
 	csrs := []okta.Object{}
-	for _, csr := range w.csrs {
+	for _, csr := range s.listed(rq.owner, w.csrs, "id") {
 		csrs = append(csrs, rq.linkedCSR(csr))
 	}
 	return rq.jsonAnswer(http.StatusOK, csrs)
@@ -90,9 +90,21 @@ func (s *Server) generateCSR(rq *request) (answer, error) {
 	if rq.preferred("application/json", pkcs10Type) == "" {
 		return answer{}, badMediaType("Accept: send application/json or %s", pkcs10Type) // before the effect
 	}
-	pair, err := s.opt.Keys.Key()
+	csr, err := s.newCSR(metadata)
 	if err != nil {
 		return answer{}, err
+	}
+	if err := s.addCSR(rq.owner, csr, rq.hide); err != nil {
+		return answer{}, err
+	}
+	return rq.csrAnswer(http.StatusCreated, csr)
+}
+
+// newCSR makes a key pair and a CSR for it.
+func (s *Server) newCSR(metadata okta.CSRRequest) (okta.Object, error) {
+	pair, err := s.opt.Keys.Key()
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	if metadata.SubjectAltNames != nil {
@@ -100,23 +112,24 @@ func (s *Server) generateCSR(rq *request) (answer, error) {
 	}
 	der, err := pki.NewCSR(pair, subjectName(metadata.Subject), names)
 	if err != nil {
-		return answer{}, invalid("csr", "%v", err)
+		return nil, invalid("csr", "%v", err)
 	}
 	if err := s.org.keep(pair); err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	csr := okta.Object{
+	return okta.Object{
 		"id": s.opt.IDs("csr"), "created": okta.FormatTime(s.opt.Now()), "kty": "RSA",
 		"csr": base64.StdEncoding.EncodeToString(der),
-	}
-	err = s.org.update(rq.owner, func(w *owner) error {
+	}, nil
+}
+
+// addCSR gives an owner one more CSR, which lists do not show for a while.
+func (s *Server) addCSR(id okta.Owner, csr okta.Object, hide time.Duration) error {
+	return s.org.update(id, func(w *owner) error {
+		s.hide(id, csr.Text("/id"), hide)
 		w.csrs = with(w.csrs, csr)
 		return nil
 	})
-	if err != nil {
-		return answer{}, err
-	}
-	return rq.csrAnswer(http.StatusCreated, csr)
 }
 
 // csrMetadata reads the body of a CSR request; nothing in it is required, and
@@ -207,6 +220,7 @@ func (s *Server) publishCSR(rq *request) (answer, error) {
 		return answer{}, err
 	}
 	_, err = s.takeCSR(rq, func(w *owner) error {
+		s.hide(rq.owner, kidOf(key), rq.hide)
 		w.keys = with(w.keys, key)
 		return nil
 	})

@@ -22,9 +22,12 @@
 // disk, [Org.PutObject], [Org.PutKeys], [Org.PutCSRs] and [Org.PutMetadata]
 // copy parts of a live org into it. A [Server] serves an Org; a [Store] serves
 // one that lives in a file and is shared by processes. [Transport] calls
-// either without a socket. A [Fault] makes chosen requests fail, before or
-// after their effect.
+// either without a socket. A [Fault] befalls chosen requests: they fail before or
+// after their effect, lose their answer, take effect late, or a stranger changes
+// things in between.
 //
 // Clock, key pairs and ids come in through [Options]: with a fixed clock, a
-// [Pool] and a counter for ids, every answer is the same in every run.
+// [Pool] and a counter for ids, every answer is the same in every run. Only
+// waiting is real: Options.Now may stand still, so Options.Latency, and the
+// delays of faults unless Options.After is set, take the system's clock.
 package sandbox

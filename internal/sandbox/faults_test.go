@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseFault(t *testing.T) {
@@ -15,6 +16,14 @@ func TestParseFault(t *testing.T) {
 		"PUT /api/v1/apps/0oa@x=400":                 {Method: "PUT", Glob: "/api/v1/apps/0oa@x", Status: 400},
 		"GET /api/v1/apps?filter=id*=500":            {Method: "GET", Glob: "/api/v1/apps?filter=id*", Status: 500},
 		"  DELETE  /api/v1/*/csrs/-x@10=404:before ": {Method: "DELETE", Glob: "/api/v1/*/csrs/-x", N: 10, Status: 404},
+		"POST *=429:concurrency":                     {Method: "POST", Glob: "*", Status: 429, Crowded: true},
+		"write *@2=lost":                             {Method: "WRITE", Glob: "*", N: 2, Kind: FaultLost},
+		"PUT *=reset":                                {Method: "PUT", Glob: "*", Kind: FaultReset},
+		"POST */csrs=late:1m30s":                     {Method: "POST", Glob: "*/csrs", Kind: FaultLate, Delay: 90 * time.Second},
+		"POST */csrs=delay:150ms":                    {Method: "POST", Glob: "*/csrs", Kind: FaultDelay, Delay: 150 * time.Millisecond},
+		"GET *@3=change:label":                       {Method: "GET", Glob: "*", N: 3, Kind: FaultChange, Change: ChangeLabel, After: true},
+		"PUT *=change:kid:before":                    {Method: "PUT", Glob: "*", Kind: FaultChange, Change: ChangeKid},
+		"PUT *=change:revoke:after":                  {Method: "PUT", Glob: "*", Kind: FaultChange, Change: ChangeRevoke, After: true},
 	} {
 		got, err := ParseFault(text)
 		if err != nil || got != want {
@@ -24,11 +33,14 @@ func TestParseFault(t *testing.T) {
 			t.Errorf("%q is written as %q", text, got)
 		}
 	}
-	for _, bad := range []string{"", "POST", "POST x=500", "POST /x", "POST /x=200", "POST /x=600", "POST /x=5000", "POST /x=+50", "POST /x=abc", "POST /x=500:", "POST /x=500:later", "POST /x@0=500", "P0ST /x=500", "POST =500", "POST /a b=500", "POST /x@=500", "POST /x@99999999999999999999=500"} {
+	for _, bad := range []string{"", "POST", "POST x=500", "POST /x", "POST /x=200", "POST /x=600", "POST /x=5000", "POST /x=+50", "POST /x=abc", "POST /x=500:", "POST /x=500:later", "POST /x@0=500", "P0ST /x=500", "POST =500", "POST /a b=500", "POST /x@=500", "POST /x@99999999999999999999=500",
+		"POST /x=", "POST /x=lost:", "POST /x=lost:1s", "POST /x=reset:before", "POST /x=late", "POST /x=late:", "POST /x=late:0s", "POST /x=late:-1s", "POST /x=late:5", "POST /x=delay", "PUT /x=delay:1s", "* /x=delay:1s",
+		"POST /x=change", "POST /x=change:", "POST /x=change:all", "POST /x=change:kid:", "POST /x=change:kid:later", "POST /x=429:concurrency:after", "POST /x=503:concurrency", "POST /x=Lost", "POST /x=500:after:after",
+	} {
 		f, err := ParseFault(bad)
 		if err == nil {
 			t.Errorf("%q was read as %q", bad, f)
-		} else if !strings.Contains(err.Error(), "METHOD GLOB") {
+		} else if !strings.Contains(err.Error(), "write METHOD GLOB[@N]=WHAT") {
 			t.Errorf("%q: the message %q has no cure", bad, err)
 		}
 	}
@@ -114,7 +126,7 @@ func TestSeveralFaults(t *testing.T) {
 }
 
 func FuzzParseFault(f *testing.F) {
-	for _, s := range []string{"POST */keys/generate=500", "post */publish@2=503:after", "* *=429:before", "GET /a?b=c=500", "x"} {
+	for _, s := range []string{"WRITE *=lost", "POST *@1=late:3s", "POST *=delay:1h0.5s", "* *=change:kid:before", "GET *=429:concurrency", "POST */keys/generate=500", "post */publish@2=503:after", "* *=429:before", "GET /a?b=c=500", "x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -36,7 +36,7 @@ func (s *Server) listKeys(rq *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return rq.jsonAnswer(http.StatusOK, list(w.keys))
+	return rq.jsonAnswer(http.StatusOK, list(s.listed(rq.owner, w.keys, "kid")))
 }
 
 // list is a JSON array, never null.
@@ -94,7 +94,7 @@ func (s *Server) generateKey(rq *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.addKey(rq.owner, key); err != nil {
+	if err := s.addKey(rq.owner, key, rq.hide); err != nil {
 		return answer{}, err
 	}
 	return rq.jsonAnswer(status, key)
@@ -133,12 +133,13 @@ func (s *Server) newKey(years int) (okta.Object, error) {
 	return newJWK(kid, der, now)
 }
 
-// addKey gives an owner one more key.
-func (s *Server) addKey(id okta.Owner, key okta.Object) error {
+// addKey gives an owner one more key, which lists do not show for a while.
+func (s *Server) addKey(id okta.Owner, key okta.Object, hide time.Duration) error {
 	return s.org.update(id, func(w *owner) error {
 		if _, twice := w.key(kidOf(key)); twice {
 			return invalid("cloneKey", "%s has the key %s already", id, kidOf(key))
 		}
+		s.hide(id, kidOf(key), hide)
 		w.keys = with(w.keys, key)
 		return nil
 	})
@@ -172,7 +173,7 @@ func (s *Server) cloneKey(rq *request) (answer, error) {
 	clone := maps.Clone(key)
 	stamp := okta.FormatTime(s.opt.Now())
 	clone["created"], clone["lastUpdated"] = stamp, stamp
-	if err := s.addKey(target, clone); err != nil {
+	if err := s.addKey(target, clone, rq.hide); err != nil {
 		return answer{}, err
 	}
 	return rq.jsonAnswer(http.StatusCreated, clone)

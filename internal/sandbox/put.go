@@ -55,6 +55,7 @@ func (s *Server) putOwner(rq *request) (answer, error) {
 			return err
 		}
 		replaced = s.merge(rq.kind, w.object, body)
+		s.signedBefore(rq.owner, w.object, replaced)
 		w.object = replaced
 		return nil
 	})

@@ -34,16 +34,20 @@ type Options struct {
 	// Token is what requests must carry as "Authorization: SSWS <token>";
 	// empty = any request is served.
 	Token string
-	// Faults make requests fail; of several that match, the first counts, and
-	// each counts its own matches.
+	// Faults befall requests; of several whose turn it is, the first that
+	// decides about the answer does. Each counts its own matches.
 	Faults []Fault
+	// After calls do once d has passed, for what faults put off: it must not
+	// call it before it returns. Nil = by the system's clock, whatever Now says.
+	After func(d time.Duration, do func())
 	// Latency is waited out before each request is handled. A client that
 	// gives up meanwhile does not stop the request: as in a real org, a late
 	// write takes effect.
 	Latency time.Duration
 	// Log gets one line of JSON for each request, in one Write, before its
 	// answer leaves: method, path (with the query), status and body_sha256,
-	// the SHA-256 of the request's body in lower hex.
+	// the SHA-256 of the request's body in lower hex. The status is 0 where the
+	// connection ends without an answer.
 	Log io.Writer
 	// BaseURL is the org's URL in links, without a final slash, for a request;
 	// nil = the URL under which the request came.
@@ -62,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.IDs == nil {
 		o.IDs = randomID
+	}
+	if o.After == nil {
+		o.After = func(d time.Duration, do func()) { time.AfterFunc(d, do) }
 	}
 	if o.BaseURL == nil {
 		o.BaseURL = requestBase
@@ -101,8 +108,10 @@ type Server struct {
 	routes []route
 	around func(do func()) error // surrounds what reads or changes the org; nil = nothing
 
-	mu     sync.Mutex // of the log and the counts
-	counts []int      // matches of each fault so far
+	mu     sync.Mutex            // of the log and of all below
+	counts []int                 // matches of each fault so far
+	hidden map[hidden]int        // what lists do not show, as often as that was asked for
+	signed map[okta.Owner]string // the kid before the last switch
 }
 
 // New makes a server of org. The server works on that very org: what others
@@ -133,6 +142,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		a = s.handle(&request{Request: r, body: body, base: s.opt.BaseURL(r)})
 	}
+	if a.cut != cutNot {
+		s.log(r, 0, body)
+		a.cut.end(w)
+		return
+	}
 	s.finish(&a, r)
 	s.log(r, a.status, body)
 	for name, values := range a.header {
@@ -150,6 +164,8 @@ type request struct {
 	kind  okta.Kind  // of the owner or list
 	owner okta.Owner // the owner that the path names
 	item  string     // the kid or CSR id that the path names
+
+	hide time.Duration // how long lists shall not show what it makes
 }
 
 // answer is what is sent back.
@@ -157,6 +173,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	cut    cut // there is none: so the connection ends
 }
 
 func newAnswer(status int, mediaType string, body []byte) answer {
@@ -198,15 +215,7 @@ func (s *Server) handle(rq *request) answer {
 	if err := s.authorize(rq); err != nil {
 		return s.failed(err)
 	}
-	fault, hit := s.fault(rq.Request)
-	if hit && !fault.After {
-		return s.faultAnswer(fault)
-	}
-	a := s.perform(rq)
-	if hit {
-		return s.faultAnswer(fault)
-	}
-	return a
+	return s.befallen(rq, s.fate(rq.Request))
 }
 
 // perform carries out the operation that the request names.
@@ -216,20 +225,29 @@ func (s *Server) perform(rq *request) answer {
 		return s.answerTo(err)
 	}
 	var a answer
-	changed := false
-	failure := s.within(func() {
-		before := s.org.currentVersion()
+	err = s.whole(func() (err error) {
 		a, err = handle(s, rq)
-		changed = s.org.currentVersion() != before
+		return err
 	})
-	err = errors.Join(err, failure)
-	if changed && s.opt.Changed != nil {
-		s.opt.Changed()
-	}
 	if err != nil {
 		return s.answerTo(err)
 	}
 	return a
+}
+
+// whole calls do within one transaction and tells who wants to know if it has
+// changed the org.
+func (s *Server) whole(do func() error) (err error) {
+	changed := false
+	failure := s.within(func() {
+		before := s.org.currentVersion()
+		err = do()
+		changed = s.org.currentVersion() != before
+	})
+	if changed && s.opt.Changed != nil {
+		s.opt.Changed()
+	}
+	return errors.Join(err, failure)
 }
 
 // within calls do with the org up to date and at rest, if that is anybody's
@@ -264,33 +282,6 @@ func (s *Server) authorize(rq *request) *problem {
 		return badToken("this is not the sandbox's token; it was printed when the sandbox started")
 	}
 	return nil
-}
-
-// fault is the first fault whose turn it is with this request.
-func (s *Server) fault(r *http.Request) (Fault, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var hit Fault
-	found := false
-	for i, f := range s.opt.Faults {
-		if !f.matches(r) {
-			continue
-		}
-		s.counts[i]++
-		if !found && (f.N == 0 || f.N == s.counts[i]) {
-			hit, found = f, true
-		}
-	}
-	return hit, found
-}
-
-func (s *Server) faultAnswer(f Fault) answer {
-	a := s.failed(problemOf(f.Status))
-	if f.Status == http.StatusTooManyRequests {
-		a.header.Set("X-Rate-Limit-Remaining", "0")
-		a.header.Set("X-Rate-Limit-Reset", strconv.FormatInt(s.opt.Now().Unix()+1, 10))
-	}
-	return a
 }
 
 // dump answers the whole org, without asking for a token: the sandbox listens

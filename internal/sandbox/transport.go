@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,13 +10,16 @@ import (
 
 // Transport calls a handler in process, without a socket: a client with it
 // reaches the handler under whatever URL. A request whose context has ended is
-// refused before the handler sees it.
+// refused before the handler sees it. A handler that drops the connection, by
+// panicking with [http.ErrAbortHandler], yields an error, as a socket would.
 func Transport(h http.Handler) http.RoundTripper { return transport{h} }
 
 type transport struct{ handler http.Handler }
 
+var errDropped = errors.New("the connection was closed without an answer")
+
 // RoundTrip lets the handler answer the request.
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t transport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	if r.Body != nil {
 		defer r.Body.Close()
 	}
@@ -32,6 +36,15 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	in.RequestURI = r.URL.RequestURI()
 	in.RemoteAddr = "127.0.0.1:0"
 	w := &recorder{header: http.Header{}}
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			resp, err = nil, errDropped
+		default:
+			panic(p)
+		}
+	}()
 	t.handler.ServeHTTP(w, in)
 	w.WriteHeader(http.StatusOK) // if the handler did not
 	return &http.Response{

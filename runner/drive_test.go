@@ -59,7 +59,7 @@ func drive(tb testing.TB, n int) {
 	}
 	d := &discard{}
 	local := Local{}
-	l := local.runner("r", p, c, nil, d)
+	l := local.runner("r", p, c, TakeUp{}, d)
 	err = l.record(Event{Kind: EvCreated, Run: newRunInfo(p, Spec{ID: "r", Inputs: map[string]any{"names": list}})})
 	if err == nil {
 		err = l.loop(context.Background())

@@ -128,6 +128,9 @@ func (m *Machine) requeue(s *scope) {
 		if last := len(s.started) - 1; last >= 0 && s.item() && s.started[last].phase == phDoubt {
 			m.hold(s.started[last])
 		}
+		if s.undo && s.undoing >= 0 {
+			m.mayArrive(s.started[s.undoing]) // it was under way, perhaps
+		}
 		m.queue(s)
 	case n.body != nil && n.phase == phInside:
 		m.requeue(n.body)
@@ -314,7 +317,9 @@ func (m *Machine) recovered(e Event, n *node) (err error) {
 		case e.Again != nil && !undo:
 			m.tryAgain(n, e.Again)
 			return nil
-		case doubt && !undo: // the process ended before it: this is the same try
+		case (doubt || e.Verdict.Decided != "") && !undo:
+			// The process ended before it, or a person asks for it: this is the
+			// same try.
 			m.tryAgain(n, &Again{Tried: n.tried})
 			return nil
 		default:
@@ -356,6 +361,7 @@ func (m *Machine) asserted(n *node, e Event) {
 // Its claims stay its own until the next try, and until what is in doubt is
 // cleared up: what another item did in between would look like a stranger's.
 func (m *Machine) failNode(n *node, e Event) {
+	m.drifted = m.drifted || e.Drift
 	switch {
 	case e.Again != nil:
 		m.tryAgain(n, e.Again)
@@ -370,6 +376,10 @@ func (m *Machine) failNode(n *node, e Event) {
 	}
 	m.failScope(n.scope, n.name, e.Error, e.Setting)
 }
+
+// Drifted reports whether some step failed because something was not as the
+// plan has it.
+func (m *Machine) Drifted() bool { return m.drifted }
 
 // applyToScope folds an event of a block, or of an item of a loop.
 func (m *Machine) applyToScope(e Event, s *scope) error {

@@ -41,9 +41,9 @@ type Event struct {
 
 	Claims    []string `json:"claims,omitempty"`  // inputs of an action
 	Setting   bool     `json:"setting,omitempty"` // failed: a setting of the caller is missing or wrong
+	Drift     bool     `json:"drift,omitempty"`   // failed: something is not as the plan, or the try before, saw it
 	unchecked []string // of a rehearsal; never in a journal
 	call      *Call    // the write as sent
-	drifted   bool     // failed: another try did not see what the one before saw
 }
 
 // EventKind says what happened.
@@ -106,7 +106,8 @@ type RunInfo struct {
 	Tool      string         `json:"tool"`
 	Playbook  string         `json:"playbook"`
 	Version   string         `json:"version"`
-	Digest    string         `json:"digest"` // of the playbook's text
+	Digest    string         `json:"digest"`         // of the playbook's text
+	Plan      string         `json:"plan,omitempty"` // digest of the plan that was approved
 	Org       string         `json:"org"`
 	Inputs    map[string]any `json:"inputs"` // without secrets
 	Secrets   []string       `json:"secrets,omitempty"`

@@ -18,6 +18,7 @@ type StoredRun struct {
 	Events   []Timed
 	Alive    bool   // a process is at work on it
 	Head     string // hash of the journal's last line
+	Torn     int    // bytes of a last line that was cut short
 }
 
 // Machine is the run's machine as its record leaves it. p must be the program
@@ -26,7 +27,7 @@ func (r *StoredRun) Machine(p *Program) (*Machine, error) {
 	m := NewMachine(p)
 	for i, e := range r.Events {
 		if err := m.Apply(e.Event); err != nil {
-			return nil, fmt.Errorf("line %d of its journal: %w", i+1, err)
+			return nil, &ReplayError{i + 1, err}
 		}
 	}
 	return m, nil
@@ -96,6 +97,7 @@ func (r *StoredRun) Summary() Summary {
 			s.Failures = append(s.Failures, ItemFailure{Item: e.Step, Message: e.Reason})
 			reason = ""
 		case e.Kind == EvRollback:
+			delete(residues, "") // of the run as a whole: it was abandoned, and somebody changed their mind
 			s.State = StateRunning
 			if s.Reason == "" {
 				s.Reason = cmp.Or(reason, stopped)
@@ -103,8 +105,11 @@ func (r *StoredRun) Summary() Summary {
 		case e.Kind == EvEnded:
 			stopped = ""
 			s.State, s.EndedAt = e.State, e.Time
+			if e.State == StateAbandoned {
+				s.Reason, residues[""] = e.Reason, e.Residues
+			}
 			if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
-				if s.Reason = reason; reason == "" {
+				if s.Reason = reason; reason == "" || e.State == StateStuck {
 					s.Reason = e.Reason
 				}
 			}
@@ -149,6 +154,20 @@ func (r *StoredRun) InFlight() (steps []string) {
 		}
 	}
 	return steps
+}
+
+// Unclear are the writes of which looking did not tell whether they happened,
+// in the order in which that was found out: a person has to say so.
+func (r *StoredRun) Unclear() (out []Doubt) {
+	for _, e := range r.Events {
+		if e.Kind != EvUndoFail && e.Kind != EvUnknown || e.Verdict != nil {
+			out = slices.DeleteFunc(out, func(d Doubt) bool { return d.Step == e.Step })
+		}
+		if v := e.Verdict; v != nil && v.Outcome == Ambiguous {
+			out = append(out, Doubt{Step: e.Step, Candidates: v.Candidates, Reason: v.Reason, Creates: v.Creates})
+		}
+	}
+	return out
 }
 
 // ErrNoRun is wrapped by the error for an id that names no run, or several.

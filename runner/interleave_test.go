@@ -101,7 +101,7 @@ func TestKeptAfterAKill(t *testing.T) {
 		records := killed(t, l.events, func(e Event) bool { return e.Kind == EvObserved })
 		k := &keepAll{records: records}
 		local := Local{Clock: w.clock(), Settle: time.Minute}
-		r := local.runner("r1", p, w.catalogue(t), nil, k)
+		r := local.runner("r1", p, w.catalogue(t), TakeUp{}, k)
 		if err := r.replay(records); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ steps:
 		return tries == 2
 	}}
 	local := Local{Clock: clock}
-	r := local.runner("r1", p, w.catalogue(t), nil, k)
+	r := local.runner("r1", p, w.catalogue(t), TakeUp{}, k)
 	if err := r.record(Event{Kind: EvCreated, Run: newRunInfo(p, Spec{ID: "r1"})}); err != nil {
 		t.Fatal(err)
 	}

@@ -232,7 +232,7 @@ outputs: {plain: $<vars.nested.deep.plain>}
 	if !slices.Equal(got[2].Words, []string{canary, pin}) {
 		t.Errorf("c got %+v", got[2])
 	}
-	if _, err := l.Rollback(context.Background(), "r1", p, c, nil); err != nil {
+	if _, err := l.Rollback(context.Background(), "r1", p, c, TakeUp{}); err != nil {
 		t.Error(err)
 	}
 	files, _ := filepath.Glob(filepath.Join(l.Dir, "runs", "r1", "*"))

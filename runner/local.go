@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"example.com/rekey/runner/journal"
@@ -33,8 +36,16 @@ type Spec struct {
 	Inputs    map[string]any // as Bind returned them
 	Secrets   map[string]any
 	OnFailure string // overrides the playbook's; empty: does not
-	Plan      []byte // kept beside the journal; may be nil
+	Plan      *Plan  // that was approved: kept beside the journal, and held against the run; may be nil
+	Moved     Moved  // compares the owners with the plan before the first write to each; nil: nobody does
 	StartedAt time.Time
+}
+
+// TakeUp is what a run is taken up again with.
+type TakeUp struct {
+	Secrets   map[string]any // those that [Machine.Secrets] names
+	Decisions []Decision     // about writes in doubt; see [Machine.Decidable]
+	Moved     Moved          // as in [Spec]
 }
 
 // NewRunID makes a run's id from the time, so that ids sort, and from random
@@ -56,34 +67,80 @@ func (e *JournalError) Error() string { return "the journal cannot be written: "
 // Unwrap returns the cause.
 func (e *JournalError) Unwrap() error { return e.Err }
 
+// ReplayError is an event on record that this program cannot have had.
+type ReplayError struct {
+	Line int
+	Err  error
+}
+
+// Error names the line of the journal.
+func (e *ReplayError) Error() string { return fmt.Sprintf("line %d of its journal: %v", e.Line, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ReplayError) Unwrap() error { return e.Err }
+
 // Run carries a program out and returns its machine as it stopped; the
 // machine's State says how. When ctx is done the write in flight is finished
 // and recorded, and the run stops as interrupted. An error means that the
 // journal failed, not the run.
 func (l *Local) Run(ctx context.Context, p *Program, c *Catalogue, spec Spec) (*Machine, error) {
-	dir := l.runDir(spec.ID)
-	j, err := journal.Create(filepath.Join(dir, "journal.jsonl"), journal.Options{Now: l.Clock.now})
+	if spec.Plan != nil {
+		if err := l.use(spec.Plan, spec.ID); err != nil {
+			return nil, err
+		}
+	}
+	j, err := journal.Create(l.journalFile(spec.ID), journal.Options{Now: l.Clock.now})
 	if err != nil {
+		l.discard(spec.ID)
 		return nil, &JournalError{Err: err}
 	}
 	defer j.Close()
-	for _, file := range []struct {
-		name string
-		data []byte
-	}{{"playbook.yaml", p.Playbook.Source}, {"plan.json", spec.Plan}} {
-		if file.data == nil {
-			continue
-		}
-		if err := journal.WriteFile(filepath.Join(dir, file.name), file.data, 0o600); err != nil {
-			return nil, &JournalError{Begun: true, Err: err}
-		}
+	r := l.runner(spec.ID, p, c, TakeUp{Secrets: spec.Secrets, Moved: spec.Moved}, j)
+	err = l.keepTexts(p, spec)
+	if err == nil {
+		err = r.record(Event{Kind: EvCreated, Run: newRunInfo(p, spec)})
 	}
-	r := l.runner(spec.ID, p, c, spec.Secrets, j)
-	created := Event{Kind: EvCreated, Run: newRunInfo(p, spec)}
-	if err := r.record(created); err != nil {
+	if err != nil && r.machine.Info() == nil {
+		l.discard(spec.ID)
+	}
+	if err != nil {
 		return r.machine, err
 	}
+	if spec.Plan != nil {
+		r.executor.drift = newDrift(spec.Plan, spec.ID)
+	}
 	return r.machine, r.loop(ctx)
+}
+
+// keepTexts keeps the playbook and the plan beside the journal.
+func (l *Local) keepTexts(p *Program, spec Spec) error {
+	files := map[string][]byte{"playbook.yaml": p.Playbook.Source}
+	if spec.Plan != nil {
+		plan, err := spec.Plan.Encode()
+		if err != nil {
+			return err
+		}
+		files["plan.json"] = plan
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := journal.WriteFile(filepath.Join(l.runDir(spec.ID), name), files[name], 0o600); err != nil {
+			return &JournalError{Err: err}
+		}
+	}
+	return nil
+}
+
+// discard removes the folder of a run of which no event came on record. What is
+// in it and not ours stays, and the folder with it.
+func (l *Local) discard(id string) {
+	records, _, err := journal.Read(l.journalFile(id))
+	if len(records) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	for _, name := range []string{"plan.json", "playbook.yaml", "journal.jsonl", "journal.jsonl.pid"} {
+		os.Remove(filepath.Join(l.runDir(id), name))
+	}
+	os.Remove(l.runDir(id))
 }
 
 func newRunInfo(p *Program, spec Spec) *RunInfo {
@@ -94,6 +151,9 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 	}
 	if spec.OnFailure != "" {
 		info.OnFailure = spec.OnFailure
+	}
+	if spec.Plan != nil {
+		info.Plan = spec.Plan.Digest()
 	}
 	for _, in := range p.Playbook.Inputs {
 		if in.Secret {
@@ -106,40 +166,80 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 // Resume goes on with a run that was interrupted, killed or stuck, and returns
 // its machine as it stopped again; one that has ended stays as it is. What was
 // decided and read stays so. A write that may have been on its way is looked
-// for. p must be the program of the run's own playbook; secrets are those that
-// [Machine.Secrets] names.
-func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, secrets map[string]any) (*Machine, error) {
-	return l.takeUp(id, p, c, secrets, func(r *loop) error { return r.resume(ctx) })
+// for. p must be the program of the run's own playbook.
+func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
+	return l.takeUp(id, p, c, with, true, func(r *loop) error { return r.resume(ctx) })
 }
 
 // Rollback undoes a run in whatever state it is, and returns its machine.
 // p must be the program of the run's own playbook.
-func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogue, secrets map[string]any) (*Machine, error) {
-	return l.takeUp(id, p, c, secrets, func(r *loop) error { return r.rollback(ctx) })
+func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
+	return l.takeUp(id, p, c, with, false, func(r *loop) error { return r.rollback(ctx) })
 }
 
-// takeUp opens a run's journal again, folds what stands there, and goes on.
-func (l *Local) takeUp(id string, p *Program, c *Catalogue, secrets map[string]any, goOn func(*loop) error) (*Machine, error) {
-	j, records, err := journal.Open(filepath.Join(l.runDir(id), "journal.jsonl"), journal.Options{Now: l.Clock.now})
-	if err != nil {
+// takeUp opens a run's journal again, folds what stands there, and goes on;
+// planned: as its plan has it.
+func (l *Local) takeUp(id string, p *Program, c *Catalogue, with TakeUp, planned bool, goOn func(*loop) error) (*Machine, error) {
+	j, records, err := journal.Open(l.journalFile(id), journal.Options{Now: l.Clock.now})
+	switch {
+	case errors.As(err, new(*journal.LockedError)), errors.As(err, new(*journal.DamageError)), errors.Is(err, fs.ErrNotExist):
 		return nil, err
+	case err != nil:
+		return nil, &JournalError{Begun: true, Err: err}
 	}
 	defer j.Close()
-	r := l.runner(id, p, c, secrets, j)
-	if err := r.replay(records); err != nil {
+	r := l.runner(id, p, c, with, j)
+	if planned {
+		r.executor.drift, err = l.driftOf(id, records)
+	}
+	if err == nil {
+		err = r.replay(records)
+	}
+	if err == nil {
+		err = r.machine.Decidable(with.Decisions)
+	}
+	if err != nil {
 		return r.machine, fmt.Errorf("run %s: %w", id, err)
 	}
 	return r.machine, goOn(r)
 }
 
+// driftOf holds a run against the plan kept beside its journal; nil if it was
+// started without one.
+func (l *Local) driftOf(id string, records []journal.Record) (*drift, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	e, err := DecodeEvent(records[0].Event)
+	if err != nil || e.Run == nil || e.Run.Plan == "" {
+		return nil, err
+	}
+	const cure = "put it back as it was; `rekey abandon` gives the run up"
+	data, err := journal.ReadFile(filepath.Join(l.runDir(id), "plan.json"))
+	if err != nil {
+		return nil, fmt.Errorf("its plan cannot be read: %w; %s", err, cure)
+	}
+	plan, err := DecodePlan(data)
+	if err != nil {
+		return nil, fmt.Errorf("its plan: %w; %s", err, cure)
+	}
+	if plan.Digest() != e.Run.Plan {
+		return nil, errors.New("the plan beside its journal is not the one that it was started with; " + cure)
+	}
+	return newDrift(plan, id), nil
+}
+
 func (l *Local) runDir(id string) string { return filepath.Join(l.Dir, "runs", id) }
 
-func (l *Local) runner(id string, p *Program, c *Catalogue, secrets map[string]any, j recorder) *loop {
-	m := NewMachine(p)
-	return &loop{
-		machine: m, journal: j, watch: l.Watch,
-		executor: &executor{program: p, run: id, catalogue: c, clock: l.Clock, settle: l.Settle, secrets: secrets},
+func (l *Local) runner(id string, p *Program, c *Catalogue, with TakeUp, j recorder) *loop {
+	x := &executor{
+		program: p, run: id, catalogue: c, clock: l.Clock, settle: l.Settle, secrets: with.Secrets,
+		moved: with.Moved, began: l.Clock.now(), decided: map[string]Decision{},
 	}
+	for _, d := range with.Decisions {
+		x.decided[d.Step] = d
+	}
+	return &loop{machine: NewMachine(p), journal: j, watch: l.Watch, executor: x}
 }
 
 // recorder keeps events. The journal is one.
@@ -157,6 +257,8 @@ type loop struct {
 }
 
 func (r *loop) record(e Event) error {
+	step := r.stepOf(e)
+	e = r.executor.drift.check(e, step)
 	raw, back, err := canonical(e)
 	if err != nil {
 		return &JournalError{Begun: true, Err: err}
@@ -169,16 +271,25 @@ func (r *loop) record(e Event) error {
 	if err := r.machine.Apply(back); err != nil {
 		return err
 	}
+	r.executor.drift.took(back, step)
 	if r.watch != nil {
 		r.watch(back)
 	}
 	return nil
 }
 
+// stepOf is the step that an event is about; nil if it is about none.
+func (r *loop) stepOf(e Event) *Step {
+	if e.Step == "" {
+		return nil
+	}
+	return r.machine.program.Step(e.Step)
+}
+
 // replay folds what was recorded before.
 func (r *loop) replay(records []journal.Record) error {
 	if len(records) == 0 {
-		return errors.New("it never began: there is nothing to go on with, or to undo")
+		return ErrNeverBegan
 	}
 	for _, rec := range records {
 		e, err := DecodeEvent(rec.Event)
@@ -186,8 +297,9 @@ func (r *loop) replay(records []journal.Record) error {
 			err = r.machine.Apply(e)
 		}
 		if err != nil {
-			return fmt.Errorf("line %d of its journal: %w", rec.Seq, err)
+			return &ReplayError{rec.Seq, err}
 		}
+		r.executor.drift.took(e, r.stepOf(e))
 	}
 	if r.machine.info.Digest != r.machine.program.Playbook.Digest() {
 		return errors.New("it was started with another playbook than this")
@@ -272,27 +384,44 @@ func (r *loop) begin(ctx context.Context, cmd Command, results chan<- *result) {
 	}()
 }
 
+// ErrNeverBegan is wrapped by the error for a run without a first event.
+var ErrNeverBegan = errors.New("it never began: nothing was written to the org, and there is nothing to go on with, to undo or to give up")
+
 // ReadRun reads a run's record without changing it: the text of its playbook
-// and its events. Alive tells whether a process is at work on it.
-func (l *Local) ReadRun(id string) (run StoredRun, err error) {
-	run.Playbook, err = os.ReadFile(filepath.Join(l.runDir(id), "playbook.yaml"))
-	if err != nil && !os.IsNotExist(err) {
-		return run, err
+// and its events. Alive tells whether a process is at work on it. With an error
+// comes what stands before the damage; the text is nil if it is missing. A run
+// without a first event yields ErrNeverBegan.
+func (l *Local) ReadRun(id string) (StoredRun, error) {
+	var run StoredRun
+	run.Playbook, _ = journal.ReadFile(filepath.Join(l.runDir(id), "playbook.yaml"))
+	records, report, err := journal.Read(l.journalFile(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, noPlan := os.Lstat(filepath.Join(l.runDir(id), "plan.json")); run.Playbook != nil || noPlan == nil {
+			// No crash leaves that: the journal is made first, and discarded last.
+			return run, fmt.Errorf("the journal of run %s is missing, so nobody knows what it did; restore %s from a backup", id, l.journalFile(id))
+		}
+		return run, fmt.Errorf("run %s: %w", id, ErrNeverBegan)
 	}
-	records, report, err := journal.Read(filepath.Join(l.runDir(id), "journal.jsonl"))
-	if err != nil {
-		return run, err
-	}
-	run.Alive, run.Head = report.Locked, report.Head
+	run.Alive, run.Head, run.Torn = report.Locked, report.Head, report.Torn
 	for _, rec := range records {
-		e, err := DecodeEvent(rec.Event)
-		if err != nil {
-			return run, fmt.Errorf("run %s, line %d: %w", id, rec.Seq, err)
+		e, faulty := DecodeEvent(rec.Event)
+		if faulty == nil && rec.Seq == 1 && (e.Kind != EvCreated || e.Run == nil) {
+			faulty = errors.New("it does not say what the run is a run of")
+		}
+		if faulty != nil {
+			return run, fmt.Errorf("run %s, line %d of its journal: %w; use the version that wrote it", id, rec.Seq, faulty)
 		}
 		run.Events = append(run.Events, Timed{Time: rec.Time, Event: e})
 	}
-	if len(run.Events) == 0 || run.Events[0].Run == nil {
-		return run, fmt.Errorf("run %s never began: its journal is empty", id)
+	switch {
+	case err != nil:
+		return run, err
+	case len(run.Events) == 0:
+		return run, fmt.Errorf("run %s: %w", id, ErrNeverBegan)
+	case run.Info().ID != id:
+		return run, fmt.Errorf("the journal in %s is that of run %s: work on that one; this is a copy", l.runDir(id), run.Info().ID)
+	case run.Info().Format != JournalFormat:
+		return run, fmt.Errorf("run %s was recorded in format %d, and this rekey reads %d: use the version that wrote it", id, run.Info().Format, JournalFormat)
 	}
 	return run, nil
 }

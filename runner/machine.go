@@ -38,6 +38,7 @@ type Machine struct {
 	failure   string         // why the run fails
 	failed    string         // which step made it fail
 	setting   bool           // a setting of the caller did
+	drifted   bool           // a step was not as the plan has it
 	tolerated int            // items that failed
 	stuck     []*node        // those of which nobody can tell whether their write happened
 	halted    bool           // nothing new is to begin
@@ -45,6 +46,7 @@ type Machine struct {
 	undo      bool           // rolling back
 	undoErrs  *multierror.Error
 	changes   map[undoKey][]*node // who set what a claim names, in the order of their start
+	late      map[undoKey]int     // the start of the last action whose undo may still arrive
 }
 
 // scope is a list of steps that are carried out one after the other.
@@ -137,7 +139,7 @@ const (
 func NewMachine(p *Program) *Machine {
 	return &Machine{
 		program: p, nodes: map[string]*node{}, items: map[string]*scope{},
-		held: map[string]*node{}, parked: map[string][]*scope{}, changes: map[undoKey][]*node{},
+		held: map[string]*node{}, parked: map[string][]*scope{}, changes: map[undoKey][]*node{}, late: map[undoKey]int{},
 		root: &scope{steps: p.Steps, env: map[string]any{
 			"inputs": map[string]any{}, "vars": map[string]any{},
 			"steps": map[string]any{}, "run": map[string]any{},

@@ -35,6 +35,8 @@ type Command struct {
 	After        time.Duration  // how long to wait first
 
 	undo  bool           // it belongs to an undo
+	known []string       // of a write in doubt: what it may have made, as found out before
+	late  bool           // an undo of the same may still arrive: wait until it cannot
 	env   map[string]any // what expressions see
 	scope *scope         // in which it was given out
 }
@@ -187,7 +189,11 @@ func (m *Machine) nextOutputs() Command {
 
 // command is a command for a step, filled from what is recorded of it.
 func (n *node) command() Command {
-	return Command{Name: n.name, Step: n.step, In: n.in, Deferred: n.deferred, Saw: n.saw, Out: n.out, Tried: n.tried, env: n.scope.env}
+	cmd := Command{Name: n.name, Step: n.step, In: n.in, Deferred: n.deferred, Saw: n.saw, Out: n.out, Tried: n.tried, env: n.scope.env}
+	if n.verdict != nil {
+		cmd.known = n.verdict.Candidates
+	}
+	return cmd
 }
 
 func (m *Machine) nextOfNode(n *node) (Command, bool) {
@@ -211,7 +217,7 @@ func (m *Machine) nextOfNode(n *node) (Command, bool) {
 		}
 		cmd.Op = OpRead
 		if n.step.Type.action {
-			cmd.Op = OpObserve
+			cmd.Op, cmd.late = OpObserve, m.mayArriveAt(n)
 			return cmd, m.claim(n, n.scope)
 		}
 	case phObserved:

@@ -51,10 +51,14 @@ type executor struct {
 	settle    time.Duration
 	secrets   map[string]any // the secret inputs at hand
 	rehearsal bool           // secrets may be missing, and the clock stands still
+	drift     *drift         // nil: there is no plan to hold the run against
+	moved     Moved          // nil: the parts of owners are not compared
+	began     time.Time      // when it took up a run that an earlier process may have left
 
-	mu    sync.Mutex
-	lost  map[string]time.Time // when the answer to a step's write was lost
-	tries map[string]time.Time // when a step's try began
+	mu      sync.Mutex
+	lost    map[string]time.Time // when the answer to a step's write was lost
+	tries   map[string]time.Time // when a step's try began
+	decided map[string]Decision  // what a person says of writes in doubt
 }
 
 // unknown is implemented by errors after which a write may have happened: its
@@ -71,11 +75,20 @@ type invalidSetting interface{ InvalidSetting() bool }
 // flight is left to finish.
 func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished bool) {
 	g := &guard{run: x.run, step: cmd.Name, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0}
+	if cmd.Op == OpDo {
+		g.plan = x.drift
+	}
 	e = Event{Step: cmd.Name}
 	if cmd.After > 0 && !x.rehearsal && x.clock.sleep(ctx, cmd.After) != nil {
 		return e, false
 	}
+	if cmd.late && !x.rehearsal && x.clock.sleep(ctx, x.settle) != nil {
+		return e, false
+	}
 	if cmd.Op == OpRecover {
+		if d, ok := x.decision(cmd.Name); ok {
+			return x.decide(ctx, cmd, d), true
+		}
 		return x.recover(ctx, cmd, g, e)
 	}
 	step, t, err := x.instance(cmd, g)
@@ -94,34 +107,55 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 	case cmd.Op == OpRead:
 		x.result(&e, g, EvDone, overtime(cmd, reading, step.(Query).Read(g.attach(reading))))
 	case cmd.Op == OpObserve:
-		x.result(&e, g, EvObserved, overtime(cmd, reading, step.(Action).Observe(g.attach(reading))))
-		if e.Kind == EvObserved && cmd.Saw != nil {
-			x.compare(&e, t, cmd.Saw, read(step, t.saw))
-		}
+		x.observe(reading, &e, g, cmd, step.(Action), t)
 	case cmd.Op == OpDo:
 		x.do(&e, g, overtime(cmd, writing, step.(Action).Do(g.attach(writing))))
 	case cmd.Op == OpUndo:
-		residues, err := step.(Action).Undo(g.attach(writing))
-		x.result(&e, g, EvUndone, err)
-		if e.Residues = residues; err != nil {
-			e.Kind = EvUndoFail
-		}
+		x.undo(ctx, writing, &e, g, cmd, step.(Action))
 	}
 	switch e.Kind {
 	case EvObserved:
 		// Once this is on record the write follows: not if a person has said
 		// stop in the meantime.
-		e.Saw = encode(read(step, t.saw))
 		return e, ctx.Err() == nil
 	case EvDone:
 		e.Out = encode(read(step, t.out))
 	case EvFailed:
-		if !e.drifted {
+		if e.Saw = nil; !e.Drift {
 			x.again(&e, cmd)
 		}
 		return e, cmd.Op == OpDo || ctx.Err() == nil
 	}
 	return e, true
+}
+
+// undo compensates an action. When the answer to its write was lost, it is
+// done once more, after the time in which that write can still take effect:
+// what is undone already it leaves as it is.
+func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Command, step Action) {
+	for again := false; ; again = true {
+		residues, err := step.Undo(g.attach(writing))
+		first := e.Write
+		x.result(e, g, EvUndone, err)
+		if e.Write == nil {
+			e.Write = first
+		}
+		e.Residues = residues
+		if err == nil {
+			return
+		}
+		e.Kind = EvUndoFail
+		var u unknown
+		if again || x.rehearsal || !errors.As(err, &u) || !u.OutcomeUnknown() || x.clock.sleep(ctx, x.settle) != nil {
+			return
+		}
+		g = &guard{run: g.run, step: g.step, writes: true, private: g.private}
+		fresh, _, err := x.instance(cmd, g)
+		if err != nil {
+			return
+		}
+		e.Error, step = "", fresh.(Action)
+	}
 }
 
 // timed are the contexts of one try: what it reads ends with the run, what it
@@ -182,6 +216,32 @@ func (x *executor) again(e *Event, cmd Command) {
 	e.Again = &Again{Tried: cmd.Tried + 1, After: r.wait(cmd.Tried + 1).String()}
 }
 
+// observe has an action look, and compares what it saw with the plan and with
+// the try before, and then the owners that it is the first to change with what
+// the plan saw of them.
+func (x *executor) observe(ctx context.Context, e *Event, g *guard, cmd Command, step Action, t *Type) {
+	x.result(e, g, EvObserved, overtime(cmd, ctx, step.Observe(g.attach(ctx))))
+	if e.Kind != EvObserved {
+		return
+	}
+	e.Saw = encode(read(step, t.saw))
+	if cmd.Saw != nil {
+		x.compare(e, t, cmd.Saw, read(step, t.saw))
+	}
+	if *e = x.drift.check(*e, cmd.Step); e.Kind != EvObserved || x.rehearsal {
+		return
+	}
+	look := &guard{run: g.run, step: g.step}
+	moved, err := x.drift.moved(look.attach(ctx), x.moved, cmd.Name)
+	e.Calls = addCalls(e.Calls, look.calls)
+	switch {
+	case err != nil:
+		e.Kind, e.Error = EvFailed, overtime(cmd, ctx, err).Error()
+	case moved != "":
+		e.Kind, e.Drift, e.Error = EvFailed, true, "not as the plan has it: "+moved
+	}
+}
+
 // compare fails another try that does not see what the one before saw: the
 // plan was for that, and somebody has changed it since.
 func (x *executor) compare(e *Event, t *Type, before, now map[string]any) {
@@ -189,7 +249,7 @@ func (x *executor) compare(e *Event, t *Type, before, now map[string]any) {
 		if f.Loose || reflect.DeepEqual(binding.Encode(before[f.Name]), binding.Encode(now[f.Name])) {
 			continue
 		}
-		e.Kind, e.drifted, e.Error = EvFailed, true, fmt.Sprintf("between two tries somebody else changed what it is to change (%s is not what it was)", f.Name)
+		e.Kind, e.Drift, e.Error = EvFailed, true, fmt.Sprintf("between two tries somebody else changed what it is to change (%s is not what it was)", f.Name)
 		return
 	}
 }
@@ -202,6 +262,7 @@ func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
 	e.Kind, e.Calls = kind, g.calls
 	e.Warnings, e.unchecked = g.warnings, g.unchecked
 	e.Write, e.call = writeOf(g.write, same), g.write
+	e.Drift = g.drifted
 	if err != nil {
 		var setting invalidSetting
 		e.Kind, e.Error = EvFailed, err.Error()
@@ -216,14 +277,15 @@ func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
 func (x *executor) do(e *Event, g *guard, err error) {
 	x.result(e, g, EvDone, err)
 	var u unknown
-	if err == nil || g.answered || !errors.As(err, &u) {
-		return
-	}
-	if !u.OutcomeUnknown() {
+	switch lost := err != nil && !g.answered && errors.As(err, &u); {
+	case lost && u.OutcomeUnknown():
+		e.Kind = EvUnknown
+	case lost:
 		e.Write = nil
 		return
+	case err == nil || e.Write == nil:
+		return
 	}
-	e.Kind = EvUnknown
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.lost == nil {
@@ -240,13 +302,14 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 	since, ok := x.lost[cmd.Name]
 	x.mu.Unlock()
 	if !ok {
-		since = x.clock.now() // a process that ended may have sent it until now
+		since = x.began // a process that ended may have sent it until then
 	}
 	deadline := since.Add(x.settle)
 	if cmd.Step.Type.Local {
 		deadline = since
 	}
 	for {
+		began := x.clock.now() // what the answer tells may be as old as that
 		look := &guard{run: g.run, step: g.step, lastSend: deadline}
 		step, t, err := x.instance(cmd, look)
 		var v Verdict
@@ -260,12 +323,17 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 		if err != nil {
 			v = Verdict{Outcome: Ambiguous, Reason: "looking for it failed: " + err.Error()}
 		}
-		if wait := deadline.Sub(x.clock.now()); v.Outcome == Not && wait > 0 {
-			if x.clock.sleep(ctx, wait) != nil {
+		// That something new is there counts no earlier: it may be a stranger's,
+		// and ours be on its way. Nor does a doubt: what a person is to decide
+		// between must all be there.
+		_, creates := step.(Adopter)
+		if (v.Outcome != Happened || creates) && began.Before(deadline) {
+			if wait := deadline.Sub(x.clock.now()); wait > 0 && x.clock.sleep(ctx, wait) != nil {
 				return e, false
 			}
 			continue
 		}
+		v.Creates = creates && v.Outcome == Ambiguous
 		switch e.Verdict = &v; v.Outcome {
 		case Happened:
 			e.Out = encode(read(step, t.out))

@@ -2,7 +2,11 @@ package runner
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -20,10 +24,11 @@ type Plan struct {
 
 // PlanHeader says who made the plan, when and with what.
 type PlanHeader struct {
-	Format int       `json:"format"`
-	MadeAt time.Time `json:"made_at"`
-	Tool   string    `json:"tool"`
-	Who    string    `json:"who,omitempty"`
+	Format  int       `json:"format"`
+	MadeAt  time.Time `json:"made_at"`
+	Expires time.Time `json:"expires,omitzero"` // when it may no longer be carried out; zero: it was not saved
+	Tool    string    `json:"tool"`
+	Who     string    `json:"who,omitempty"`
 }
 
 // PlanBody is the plan itself. A value that Okta or a CA will assign stands
@@ -106,6 +111,45 @@ type PlanFailure struct {
 // Changes reports whether the run would write anything.
 func (b *PlanBody) Changes() bool {
 	return slices.ContainsFunc(b.Steps, func(s PlannedStep) bool { return s.Write != nil })
+}
+
+// Digest is the SHA-256 of the plan as Encode renders it, in hex: what a plan
+// is known by.
+func (p *Plan) Digest() string {
+	data, err := p.Encode()
+	if err != nil {
+		return "" // it holds what JSON has no form for: no plan of ours does
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// DecodePlan reads what Encode rendered. Anything else is refused: another
+// format, a text that is cut short or goes on, members that this version does
+// not know.
+func DecodePlan(data []byte) (*Plan, error) {
+	var head struct{ Header struct{ Format *int } }
+	switch err := json.Unmarshal(data, &head); {
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil, errors.New("it is empty")
+	case err != nil:
+		return nil, fmt.Errorf("it is no plan, or was cut short: %w", err)
+	case head.Header.Format == nil:
+		return nil, errors.New("it is JSON, but no plan: it has no header with a format")
+	case *head.Header.Format != PlanFormat:
+		return nil, fmt.Errorf("it is a plan of format %d, and this version reads %d", *head.Header.Format, PlanFormat)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	dec.DisallowUnknownFields()
+	var plan Plan
+	if err := dec.Decode(&plan); err != nil {
+		return nil, fmt.Errorf("it is a plan that another version made, or that was changed: %w", err)
+	}
+	if back, err := plan.Encode(); err != nil || !bytes.Equal(bytes.TrimSpace(back), bytes.TrimSpace(data)) {
+		return nil, errors.New("it was changed since it was made: it is not in the form in which plans are written")
+	}
+	return &plan, nil
 }
 
 // Encode renders the plan as indented JSON with sorted keys.

@@ -182,7 +182,7 @@ func (r *randomRun) fault() {
 // loop drives the run's program, with what was recorded so far.
 func (r *randomRun) loop() *loop {
 	local := Local{Clock: r.world.clock(), Settle: time.Minute, Watch: r.watch}
-	return local.runner("r", r.program, r.world.catalogue(r.t), nil, r)
+	return local.runner("r", r.program, r.world.catalogue(r.t), TakeUp{}, r)
 }
 
 func (r *randomRun) watch(e Event) {

@@ -17,6 +17,7 @@ type RehearsalSpec struct {
 	Secrets   map[string]any // those at hand; what needs another is noted as not checked
 	OnFailure string
 	Bases     func() map[string]string // asked at the end
+	Moved     Moved                    // what a run will read again before it writes; nil: nothing
 }
 
 // rehearsedRunID stands for the id that the run will have.
@@ -46,7 +47,9 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 	if m.State() == StateInterrupted {
 		return nil, context.Cause(ctx)
 	}
-	r.finish()
+	if err := r.finish(ctx); err != nil {
+		return nil, err
+	}
 	r.refuseKept()
 	if r.plan.Body.Failure == nil {
 		r.undoing = true
@@ -269,10 +272,13 @@ func (r *rehearsal) undone(e Event) {
 const callTime = 300 * time.Millisecond
 
 // finish adds what is known only at the end of the forward pass.
-func (r *rehearsal) finish() {
+func (r *rehearsal) finish(ctx context.Context) error {
 	body := &r.plan.Body
 	if r.spec.Bases != nil {
 		body.Bases = r.spec.Bases()
+	}
+	if err := r.readAgain(ctx); err != nil {
+		return err
 	}
 	var waits time.Duration
 	for _, b := range body.Calls {
@@ -281,6 +287,34 @@ func (r *rehearsal) finish() {
 		}
 	}
 	body.Expected = max(waits, r.working()).Round(time.Second).String()
+	return nil
+}
+
+// readAgain counts what a run reads before its first write to each owner, to
+// compare it with the plan.
+func (r *rehearsal) readAgain(ctx context.Context) error {
+	if r.spec.Moved == nil {
+		return nil
+	}
+	d := newDrift(r.plan, rehearsedRunID)
+	for i := range r.plan.Body.Steps {
+		s := &r.plan.Body.Steps[i]
+		if s.Write == nil {
+			continue
+		}
+		g := &guard{run: rehearsedRunID, step: s.Step}
+		for _, bases := range d.readAgain(s, s.Claims) {
+			if _, err := r.spec.Moved(g.attach(ctx), bases); err != nil {
+				return err
+			}
+		}
+		for _, owner := range s.Claims {
+			d.changed[owner] = true
+		}
+		s.Calls = addCalls(s.Calls, g.calls)
+		r.plan.Body.Calls = addCalls(r.plan.Body.Calls, g.calls)
+	}
+	return nil
 }
 
 // working is how long the requests take, those of items beside each other.

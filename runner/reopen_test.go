@@ -10,7 +10,7 @@ func TestResumeOfARollbackBeforeVars(t *testing.T) {
 	w := newWorld(nil)
 	p := program(t, w.catalogue(t), "steps: [{id: s, put: {name: a, value: b}}]\n")
 	k := &keepAll{}
-	r := (&Local{Clock: w.clock()}).runner("r1", p, w.catalogue(t), nil, k)
+	r := (&Local{Clock: w.clock()}).runner("r1", p, w.catalogue(t), TakeUp{}, k)
 	for _, e := range []Event{{Kind: EvCreated, Run: newRunInfo(p, Spec{ID: "r1"})}, {Kind: EvOpened}, {Kind: EvRollback}, {Kind: EvOpened}} {
 		if err := r.record(e); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestReasonAfterAKill(t *testing.T) {
 	l.run(context.Background(), p, nil)
 	records := killed(t, l.events, func(e Event) bool { return e.Kind == EvObserved })
 	w.things = map[string]string{}
-	r := (&Local{Clock: w.clock()}).runner("r1", p, w.catalogue(t), nil, &keepAll{records: records})
+	r := (&Local{Clock: w.clock()}).runner("r1", p, w.catalogue(t), TakeUp{}, &keepAll{records: records})
 	if err := r.replay(records); err != nil {
 		t.Fatal(err)
 	}

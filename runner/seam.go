@@ -98,14 +98,16 @@ type guardKey struct{}
 // guard watches over one call of a step's method.
 type guard struct {
 	run, step string
-	writes    bool // Do and Undo
-	private   bool // a secret reaches the step: no body is kept
+	writes    bool   // Do and Undo
+	private   bool   // a secret reaches the step: no body is kept
+	plan      *drift // what the plan says of the write; nil: nothing
 	missing   []string
 	lastSend  time.Time
 
 	mu        sync.Mutex
 	write     *Call
 	over      bool // the method returned
+	drifted   bool // its write was not the planned one
 	answered  bool // the step went on after its write: it knows the answer
 	calls     map[string]Bucket
 	warnings  []string
@@ -132,6 +134,12 @@ func (g *guard) report(c Call) error {
 	}
 	if g.private {
 		c.Body = nil
+	}
+	if c.Write && !c.Again && g.plan != nil {
+		if err := g.plan.sends(g.step, &c); err != nil {
+			g.drifted = true
+			return err
+		}
 	}
 	if c.Write {
 		g.write = &c

@@ -48,7 +48,9 @@ type Adopter interface {
 type Verdict struct {
 	Outcome    Outcome  `json:"outcome"`
 	Candidates []string `json:"candidates,omitempty"` // ids between which a person decides
+	Creates    bool     `json:"creates,omitempty"`    // of an ambiguous one: what the write made has an id of its own
 	Reason     string   `json:"reason,omitempty"`     // why, for a person
+	Decided    Saying   `json:"decided,omitempty"`    // what a person said; empty: it was found out
 }
 
 // Outcome says whether a write happened.

@@ -106,7 +106,7 @@ func (m *Machine) nextUndo(s *scope) (Command, bool) {
 	case n.step.Keep:
 		return record(Event{Kind: EvKept, Step: n.name, Residues: []Residue{n.kept()}}), true
 	default:
-		cmd.Op = OpUndo
+		cmd.Op, cmd.late = OpUndo, m.mayArriveAt(n)
 	}
 	return cmd, true
 }
@@ -121,9 +121,33 @@ func (m *Machine) undone(n *node, e Event) {
 		n.phase = phKept
 	case EvUndoFail:
 		n.phase = phUndoFailed
+		if e.Write != nil {
+			m.mayArrive(n)
+		}
 		m.undoErrs = multierror.Append(m.undoErrs, fmt.Errorf("step %s: %s", e.Step, e.Error))
 	}
 	m.release(n)
+}
+
+// mayArrive notes that an undo may have been sent and not be there yet: nobody
+// knows its answer. To send it again is harmless, but what comes after it must
+// not overtake it.
+func (m *Machine) mayArrive(n *node) {
+	for _, c := range n.claims {
+		key := undoKey{n.step.Type, c}
+		m.late[key] = max(m.late[key], n.order)
+	}
+}
+
+// mayArriveAt reports whether the undo of another action than n may still
+// change what n is about.
+func (m *Machine) mayArriveAt(n *node) bool {
+	for _, c := range n.claims {
+		if late := m.late[undoKey{n.step.Type, c}]; late != 0 && late != n.order {
+			return true
+		}
+	}
+	return false
 }
 
 // heldBackBy is an action that was started after n, has set the same thing anew

@@ -362,7 +362,7 @@ func (l *live) run(ctx context.Context, p *Program, inputs map[string]any) *Mach
 
 func (l *live) rollback(p *Program) *Machine {
 	l.t.Helper()
-	m, err := l.Rollback(context.Background(), "r1", p, l.world.catalogue(l.t), nil)
+	m, err := l.Rollback(context.Background(), "r1", p, l.world.catalogue(l.t), TakeUp{})
 	if err != nil {
 		l.t.Fatal(err)
 	}

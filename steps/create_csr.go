@@ -93,12 +93,13 @@ func (s *CreateCSR) Undo(ctx context.Context) ([]runner.Residue, error) {
 // Recover adopts the one new CSR for the subject and the names asked for that
 // was made while the write can have taken effect.
 func (s *CreateCSR) Recover(ctx context.Context) (runner.Verdict, error) {
+	asked := s.env.Now()
 	csrs, date, err := s.env.Okta.CSRs(ctx, s.owner())
 	if err != nil {
 		return runner.Verdict{}, err
 	}
 	var fit []string
-	made := s.env.window(ctx, s.Looked, date)
+	made := newWindow(ctx, s.Looked, asked, date)
 	for _, c := range csrs {
 		created, _ := okta.ParseTime(c.Created) // zero, not known, when it cannot be read
 		if !slices.Contains(s.IDs, c.ID) && made.holds(created) && s.asksFor(c) {
@@ -146,8 +147,12 @@ func folded(names []string) []string {
 	return slices.Compact(out)
 }
 
-// Adopt takes the CSR with that id for the one generated.
+// Adopt takes the CSR with that id for the one generated. One that was there
+// before is not.
 func (s *CreateCSR) Adopt(ctx context.Context, id string) error {
+	if slices.Contains(s.IDs, id) {
+		return fmt.Errorf("CSR %s was there before the step", id)
+	}
 	csr, err := s.env.Okta.CSR(ctx, s.owner(), id)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -55,12 +56,13 @@ func (s *GenerateKey) Undo(context.Context) ([]runner.Residue, error) {
 // Recover adopts the one new key of the validity asked for that was made
 // while the write can have taken effect.
 func (s *GenerateKey) Recover(ctx context.Context) (runner.Verdict, error) {
+	asked := s.env.Now()
 	keys, date, err := s.env.Okta.Keys(ctx, s.owner())
 	if err != nil {
 		return runner.Verdict{}, err
 	}
 	var fit []string
-	made := s.env.window(ctx, s.Looked, date)
+	made := newWindow(ctx, s.Looked, asked, date)
 	for _, k := range keys {
 		if !slices.Contains(s.Kids, k.Kid) && fits(k, made, s.ValidityYears) {
 			fit = append(fit, k.Kid)
@@ -76,8 +78,12 @@ func (s *GenerateKey) Recover(ctx context.Context) (runner.Verdict, error) {
 	return v, err
 }
 
-// Adopt takes the key with that kid for the one generated.
+// Adopt takes the key with that kid for the one generated. One that was there
+// before is not.
 func (s *GenerateKey) Adopt(ctx context.Context, kid string) error {
+	if slices.Contains(s.Kids, kid) {
+		return fmt.Errorf("key %s was there before the step", kid)
+	}
 	keys, _, err := s.env.Okta.Keys(ctx, s.owner())
 	if err != nil {
 		return err

@@ -123,14 +123,15 @@ func verdict(what string, o okta.Owner, candidates []string) runner.Verdict {
 // Okta's clock. A bound that is not known is zero.
 type window struct{ from, to time.Time }
 
-// window begins at Okta's clock at the look before the write, which shows whole
-// seconds, and ends when the write can have taken effect last. That end is
-// known by our clock, which may be off: date, Okta's clock just now, tells by
-// how much, give or take the answer's way and its whole seconds.
-func (e *Env) window(ctx context.Context, looked, date time.Time) window {
+// newWindow begins at Okta's clock at the look before the write, which shows
+// whole seconds, and ends when the write can have taken effect last. That end is
+// known by our clock, which may be off by as much as date, Okta's clock in an
+// answer, is later than asked, our clock when we asked for it: an answer that is
+// slow makes it seem more, never less.
+func newWindow(ctx context.Context, looked, asked, date time.Time) window {
 	w := window{from: looked.Truncate(time.Second), to: runner.LastSend(ctx)}
 	if !w.to.IsZero() && !date.IsZero() {
-		w.to = w.to.Add(date.Sub(e.Now()) + 2*time.Second)
+		w.to = w.to.Add(date.Sub(asked) + 2*time.Second) // whole seconds, twice
 	}
 	return w
 }

@@ -97,7 +97,7 @@ func (r *run) rollback() []sent {
 	r.w.t.Helper()
 	r.w.requests()
 	var err error
-	r.machine, err = r.w.local.Rollback(context.Background(), r.id, r.program, r.w.catalogue(), r.secrets)
+	r.machine, err = r.w.local.Rollback(context.Background(), r.id, r.program, r.w.catalogue(), runner.TakeUp{Secrets: r.secrets})
 	if err != nil {
 		r.w.t.Fatal(err)
 	}

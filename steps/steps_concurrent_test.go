@@ -78,7 +78,7 @@ func TestStepsShareAnEnv(t *testing.T) {
 				Inputs: data{"app": id, "folder": folder, "ca_certificate": sample.CertificatePath, "ca_key": sample.KeyPath},
 			})
 			if err == nil && m.State() == runner.StateDone && i%3 == 0 {
-				m, err = local.Rollback(context.Background(), "run-of-"+id, program, w.catalogue(), secret)
+				m, err = local.Rollback(context.Background(), "run-of-"+id, program, w.catalogue(), runner.TakeUp{Secrets: secret})
 			}
 			if err != nil {
 				t.Error(id, err)

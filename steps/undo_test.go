@@ -241,13 +241,19 @@ func TestUndoPutsAnExpiredKeyBack(t *testing.T) {
 
 // An undo whose own answer is lost is finished by the next rollback.
 func TestUndoIsTakenUpAgain(t *testing.T) {
+	// The answer of its write is lost: it is done again by itself.
 	for _, when := range []string{"before", "after"} {
 		f := newFixture(t, app, "PUT *@2=500:"+when)
 		before := f.snapshot()
-		r := f.act(actions[indexOf("update")]).done()
-		r.rollback()
-		contains(t, fmt.Sprint(r.machine.UndoErr()), "500")
-		r.undone()
+		f.act(actions[indexOf("update")]).done().undone()
 		f.asBefore(before)
 	}
+	// It is refused: the next rollback does it.
+	f := newFixture(t, app, "PUT *@2=403")
+	before := f.snapshot()
+	r := f.act(actions[indexOf("update")]).done()
+	r.rollback()
+	contains(t, fmt.Sprint(r.machine.UndoErr()), "403")
+	r.undone()
+	f.asBefore(before)
 }

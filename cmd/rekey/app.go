@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ type app struct {
 
 	stateDir string // --state-dir
 	inVerb   bool   // the arguments were understood, a verb is at work
+	unwatch  func() // ends the watch for interrupts; nil: there is none
 }
 
 func newApp() *app {
@@ -54,6 +56,9 @@ func (a *app) main(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if a.unwatch != nil {
+		a.unwatch()
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -75,7 +80,8 @@ func helpOf(root *cobra.Command, args []string) string {
 const rootHelp = `rekey rotates the SAML signing keys of an Okta org from playbooks.
 
 A playbook is checked (check), rehearsed against the org without writing to it
-(plan), carried out step by step (run), and undone (rollback).
+(plan), carried out step by step (run), gone on with after a crash (resume) and
+undone (rollback).
 
 The org is named by OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN in the
 environment. With --sandbox it is an embedded one, to try things in.`
@@ -87,8 +93,9 @@ Exit codes:
   2   with --detailed-exitcode: the plan has changes
   3   invalid playbook, inputs or settings
   4   stopped part-way: interrupted, or kept after a failure
+  5   the plan is stale: expired, used before, or the org has moved; nothing was written
   6   rollback incomplete: a person must act
-  7   a run is at work, or a journal is damaged
+  7   an owner is claimed by another run, a run is at work, or a journal is damaged
   64  wrong usage
 `
 
@@ -98,8 +105,14 @@ func (a *app) command() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              knownVerb,
-		PersistentPreRun:  func(*cobra.Command, []string) { a.inVerb = true },
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if a.inVerb = true; slices.Contains(stoppable, cmd.Name()) {
+				var ctx context.Context
+				ctx, a.unwatch = untilStopped(cmd.Context())
+				cmd.SetContext(ctx)
+			}
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetHelpTemplate(root.HelpTemplate() + "{{if not .HasParent}}" + exitHelp + "{{end}}")
 	root.SetIn(a.stdin)
@@ -107,7 +120,7 @@ func (a *app) command() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.stateDir, "state-dir", "", "`folder` of runs, CA ledger and sandbox (default $REKEY_STATE_DIR, else $XDG_STATE_HOME/rekey, else ~/.local/state/rekey)")
-	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.resumeCommand(), a.rollbackCommand(), a.runsCommand(),
+	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.resumeCommand(), a.rollbackCommand(), a.abandonCommand(), a.runsCommand(),
 		a.showCommand(), a.stepsCommand(), a.schemaCommand(), a.playbooksCommand(), a.sandboxCommand(), a.versionCommand())
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "explain a verb", RunE: func(_ *cobra.Command, args []string) error {
 		cmd, _, err := root.Find(args)

@@ -36,6 +36,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"forget":   cmdForget,
 	"keyline":  cmdKeyLine,
 	"loadenv":  cmdLoadEnv,
+	"newest":   cmdNewest,
 	"newkey":   cmdNewKey,
 	"noneof":   cmdNoneOf,
 	"replace":  cmdReplace,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"example.com/rekey/internal/okta"
 	"example.com/rekey/runner"
@@ -15,6 +16,7 @@ const (
 	exitChanges    = 2  // --detailed-exitcode: the plan has changes
 	exitInvalid    = 3  // playbook, inputs or settings
 	exitStopped    = 4  // part-way
+	exitStale      = 5  // the plan is stale, nothing was written
 	exitIncomplete = 6  // a person must act
 	exitBusy       = 7  // a run is at work, or a journal is damaged
 	exitUsage      = 64 // sysexits.h: EX_USAGE
@@ -102,6 +104,12 @@ func explain(err error) (message, hint string) {
 	return err.Error(), ""
 }
 
+// isStale reports whether a run ended because the org is not as the plan saw
+// it, before it wrote anything.
+func isStale(m *runner.Machine) bool {
+	return m.Drifted() && !m.Written() && (m.State() == runner.StateFailed || m.State() == runner.StateRolledBack)
+}
+
 // codeOf is the exit code of a run, or of its rollback, that stopped in this
 // state.
 func codeOf(state runner.State, remains, rollback bool) int {
@@ -123,14 +131,26 @@ func codeOf(state runner.State, remains, rollback bool) int {
 	return exitStopped
 }
 
-// journalCode is the exit code when a run ended with an error of its journal.
-func journalCode(err error, m *runner.Machine) error {
+// replayError gives the error of a record that this version cannot have made
+// its exit code and its cure.
+func replayError(err error) error {
+	return &exitError{code: exitBusy, message: err.Error(), hint: "use the version of rekey that recorded it"}
+}
+
+// journalCode is the exit code when a run ended with an error of its record;
+// wrote: it had written something before.
+func (a *app) journalCode(err error, id string, m *runner.Machine, wrote bool) error {
 	var broken *runner.JournalError
-	if !errors.As(err, &broken) {
+	takeUp := fmt.Sprintf("`%s` goes on with the run, `%s` undoes it", a.runLine("resume", id), a.rollbackLine(id))
+	switch {
+	case errors.As(err, new(*runner.ReplayError)):
+		return replayError(err)
+	case !errors.As(err, &broken):
 		return err
+	case wrote || m != nil && m.Written():
+		return &exitError{code: exitStopped, message: err.Error(), hint: "the run stopped part-way: make room, or mend the state folder; then " + takeUp}
+	case m == nil || m.Info() == nil:
+		return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org; make room, or choose a state folder that can be written, with --state-dir"}
 	}
-	if m == nil || !m.Written() {
-		return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org; choose a state folder that can be written, with --state-dir"}
-	}
-	return &exitError{code: exitStopped, message: err.Error(), hint: "the run stopped part-way: mend the state folder, then roll the run back"}
+	return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org; make room, or mend the state folder; then " + takeUp}
 }

@@ -29,8 +29,8 @@ func TestExitCode(t *testing.T) {
 		{usage("m", ""), exitUsage},
 		{exit(exitChanges), exitChanges},
 		{exit(exitOK), exitOK},
-		{journalCode(&runner.JournalError{Err: fs.ErrPermission}, nil), exitFailed},
-		{journalCode(&journal.LockedError{}, nil), exitBusy},
+		{testApp().journalCode(&runner.JournalError{Err: fs.ErrPermission}, "r", nil, false), exitFailed},
+		{testApp().journalCode(&journal.LockedError{}, "r", nil, false), exitBusy},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)

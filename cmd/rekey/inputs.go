@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -243,4 +244,41 @@ func (g *given) bind(requireSecrets bool) (public, secret map[string]any, err er
 		return nil, nil, g.app.faulty(faults, g.program.Playbook.Source, "the input")
 	}
 	return public, secret, nil
+}
+
+// ownInputs are the values that a plan was made with, or a run started.
+type ownInputs struct {
+	values  map[string]any // as recorded: without secrets
+	secrets []string       // the secrets that are still needed
+	was     string         // "the run was started": it goes on "with another value of …"
+}
+
+// inputsOf are a plan's or a run's own inputs, with the secrets that are still
+// needed. A value that is not its own, from the environment for one, is
+// refused: it would be passed over.
+func (a *app) inputsOf(ctx context.Context, program *runner.Program, own ownInputs, f inputFlags) (public, secret map[string]any, err error) {
+	g, err := a.gather(program, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, in := range program.Playbook.Inputs {
+		given, isGiven := g.values[in.Name]
+		switch {
+		case in.Secret && !isGiven && !slices.Contains(own.secrets, in.Name):
+			g.values[in.Name] = nil
+		case in.Secret:
+		default:
+			value, err := in.Check(own.values[in.Name])
+			if isGiven && (err != nil || !reflect.DeepEqual(given, value)) {
+				g.fault(in.Name, own.was+" with another value of "+in.Name, "leave it out: its own inputs hold")
+			}
+			g.values[in.Name] = value
+		}
+	}
+	if g.faults.Err() == nil {
+		if err := g.prompt(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	return g.bind(true)
 }

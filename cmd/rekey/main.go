@@ -16,15 +16,23 @@ import (
 
 func main() { os.Exit(start(newApp())) }
 
-// start runs the program of the process's arguments. The first interrupt tells
-// it to stop, and so does the end of its terminal: a run finishes the write in
-// flight and records it. From then on signals have their usual effect, so that
-// a second one ends it at once. A reader of its output that goes away is no
-// reason to stop part-way.
+// start runs the program of the process's arguments. A reader of its output
+// that goes away is no reason to stop part-way.
 func start(a *app) int {
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+	return a.main(context.Background(), os.Args[1:])
+}
+
+// stoppable are the verbs that an interrupt tells to stop, for the others just
+// end.
+var stoppable = []string{"plan", "run", "resume", "rollback", "abandon", "sandbox"}
+
+// untilStopped is a context that ends with the first interrupt, or the end of
+// the terminal: a run finishes the write in flight and records it. From then on
+// signals have their usual effect, so that a second one ends the process at
+// once.
+func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
-	return a.main(ctx, os.Args[1:])
+	return ctx, stop
 }

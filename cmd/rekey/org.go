@@ -108,12 +108,19 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 	still := runner.Clock{Now: func() time.Time { return now }}
 	plan, err := runner.Rehearse(ctx, p, runner.RehearsalSpec{
 		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
-		Org: o.name, Offline: o.offline, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases,
+		Org: o.name, Offline: o.offline, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Moved: moved(rehearsal.Env()),
 	})
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
 	return plan, err
+}
+
+// moved compares owners with what a plan saw of them.
+func moved(env *steps.Env) runner.Moved {
+	return func(ctx context.Context, bases map[string]string) ([]string, error) {
+		return rehearse.Moved(ctx, env.Okta, bases)
+	}
 }
 
 // env is what the steps of a live run reach, and how long a write may take to

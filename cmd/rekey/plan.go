@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,8 @@ type planFlags struct {
 	onFailure string
 	format    string
 	detailed  bool
+	out       string // the file to save the plan in
+	expires   time.Duration
 }
 
 func (f *planFlags) register(cmd *cobra.Command) {
@@ -31,6 +34,12 @@ func (f *planFlags) check() error {
 			return err
 		}
 	}
+	switch {
+	case f.out != "" && f.org.offline:
+		return usage("--out and --offline are given together", "a plan of an invented org cannot be carried out: leave one of them out")
+	case f.out != "" && f.expires <= 0:
+		return usage("--expires is not positive", "give a duration such as 24h")
+	}
 	return oneOf("format", f.format, "text", "json")
 }
 
@@ -43,9 +52,16 @@ is only read: the connection to it cannot send anything but GET. Secrets that
 are not given are not asked for; what needs them is shown as not checked.
 ` + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.out == "" && cmd.Flags().Changed("expires") {
+				return usage("--expires is given without --out", "only a saved plan expires: add --out FILE")
+			}
+			return a.plan(cmd.Context(), args[0], f)
+		},
 	}
 	f.register(cmd)
+	cmd.Flags().StringVar(&f.out, "out", "", "save the plan in a `file`, for rekey run --plan")
+	cmd.Flags().DurationVar(&f.expires, "expires", defaultExpiry, "with --out: how long it may be carried out")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if the plan has changes")
 	cmd.Flags().BoolVar(&f.org.offline, "offline", false, "ask no org and invent the owners: a review without credentials")
@@ -76,11 +92,19 @@ func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.out != "" && made.plan.Body.Failure == nil {
+		if err := a.savePlan(made.plan, f.out, f.expires); err != nil {
+			return err
+		}
+	}
 	if err := a.printPlan(made.plan, f.format); err != nil {
 		return err
 	}
 	if err := failedPlan(made.plan); err != nil {
 		return err
+	}
+	if f.out != "" {
+		a.note("saved in %s; until %s `rekey run %s --plan %s` carries it out, once", f.out, made.plan.Header.Expires.UTC().Format(time.RFC3339), quoted(playbook), quoted(f.out))
 	}
 	if f.detailed && made.plan.Body.Changes() {
 		return exit(exitChanges)

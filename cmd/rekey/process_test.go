@@ -171,6 +171,22 @@ func cmdCutAfter(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), int64(at+end)))
 }
 
+// newest NAME DUMP APP: sets a variable to the kid of an app's latest key in a
+// dump.
+func cmdNewest(ts *testscript.TestScript, _ bool, args []string) {
+	var org dumped
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &org))
+	for _, app := range org.Apps {
+		if app.ID == args[2] {
+			var key struct{ Kid string }
+			ts.Check(json.Unmarshal(app.Keys[len(app.Keys)-1], &key))
+			ts.Setenv(args[0], key.Kid)
+			return
+		}
+	}
+	ts.Fatalf("%s has no app %s", args[1], args[2])
+}
+
 // newkey FILE DUMP APP: writes the modulus of an app's latest key in a dump to
 // a file.
 func cmdNewKey(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,68 +1,107 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
-	"example.com/rekey/runner/journal"
 	"example.com/rekey/steps"
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
-	var yes bool
-	var settle time.Duration
+	f := &takeUpFlags{}
 	cmd := &cobra.Command{
 		Use: "rollback RUN", Short: "undo a run: finished, failed or interrupted",
 		Long: `Undo what a run wrote, the last write first. RUN is an id, or the beginning of
 one. What cannot be undone is listed before and after. A key that somebody
 else has switched since is never overwritten. The org is the one that the run
-worked on.`,
+worked on.
+` + decideHelp,
 		Args: takes(1, 1, "a RUN"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), args[0], yes, settle) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), args[0], f) },
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask before the first write")
-	settleFlag(cmd, &settle)
+	f.register(cmd)
 	return cmd
 }
 
-// findIdle finds the run that a verb is to take up: one that nobody is at work
-// on, and that somebody can answer for.
-func (a *app) findIdle(verb, text string, yes bool, settle time.Duration) (*runner.Local, runner.StoredRun, error) {
-	err := checkSettle(settle)
-	if err == nil && !yes && !a.terminal.Is() {
+// findIdle finds the run that a verb is to take up, one that somebody can
+// answer for, and claims what it changed and was to change. From then on no
+// other process is at work on it. Refuse tells that the verb is not for a run.
+func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, refuse func(*runner.StoredRun) error) (
+	local *runner.Local, run runner.StoredRun, claims *runner.Claims, err error) {
+	_, decisions := f.decisions()
+	err = cmp.Or(checkSettle(f.settle), checkLockTimeout(f.lockTimeout), decisions)
+	if err == nil && !f.yes && !a.terminal.Is() {
 		err = errUnattended(verb)
 	}
 	if err != nil {
-		return nil, runner.StoredRun{}, err
+		return nil, run, nil, err
 	}
-	local, run, err := a.findRun(text)
+	local, run, err = a.findRun(text)
+	if err == nil && !run.Alive {
+		err = refuse(&run)
+	}
+	var program *runner.Program
+	if err == nil {
+		program, err = programOf(&run)
+	}
+	if err == nil {
+		_, _, err = f.decided(&run, program)
+	}
 	if err != nil {
-		return nil, run, err
+		return nil, run, nil, err
 	}
-	if local.Settle = settle; run.Alive {
-		err = coded(exitBusy, &journal.LockedError{Path: "of run " + run.Info().ID})
+	local.Settle = f.settle
+	id := run.Info().ID
+	plan, _ := planOf(local, id)
+	owners := append(run.Summary().Owners, claimsOf(view.ReadPlan(plan))...)
+	if claims, err = a.claim(ctx, local, id, run.Info().Org, owners, f.lockTimeout); err != nil {
+		return nil, run, nil, err
 	}
-	return local, run, err
+	if run, err = readRun(local, id); err == nil { // it may have gone on in the meantime
+		err = refuse(&run)
+	}
+	if err != nil {
+		a.release(claims)
+	}
+	return local, run, claims, err
+}
+
+var errRolledBack = errors.New("it is rolled back already")
+
+// notUndone refuses a run of which nothing is left to undo.
+func notUndone(run *runner.StoredRun) error {
+	if run.Summary().State == runner.StateRolledBack {
+		return errRolledBack
+	}
+	return nil
 }
 
 // rollback shows what will be undone, asks, and undoes it.
-func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.Duration) error {
-	local, run, err := a.findIdle("rollback", text, yes, settle)
+func (a *app) rollback(ctx context.Context, text string, f *takeUpFlags) error {
+	local, run, claims, err := a.findIdle(ctx, "rollback", text, f, notUndone)
+	if errors.Is(err, errRolledBack) {
+		a.note("run %s is rolled back already", run.Info().ID)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	defer a.release(claims)
 	info := run.Info()
-	if run.Summary().State == runner.StateRolledBack {
-		a.note("run %s is rolled back already", info.ID)
-		return nil
-	}
 	program, err := programOf(&run)
+	if err != nil {
+		return err
+	}
+	_, decisions, err := f.decided(&run, program)
 	if err != nil {
 		return err
 	}
@@ -75,22 +114,18 @@ func (a *app) rollback(ctx context.Context, text string, yes bool, settle time.D
 	if err := view.Undo(a.stderr, &run, program, view.ReadPlan(plan)); err != nil {
 		return err
 	}
-	if err := a.approve(ctx, yes, "Undo this in "+org.name+"?"); err != nil {
+	if err := a.approve(ctx, f.yes, "Undo this in "+org.name+"?"); err != nil {
 		return err
 	}
-	return a.undo(ctx, local, info.ID, program, org)
-}
-
-func (a *app) undo(ctx context.Context, local *runner.Local, id string, program *runner.Program, o *org) error {
-	return a.takeUp(ctx, local, id, program, o, true, func(c *runner.Catalogue) (*runner.Machine, error) {
-		return local.Rollback(ctx, id, program, c, nil)
+	return a.takeUp(ctx, local, info.ID, program, org, true, func(c *runner.Catalogue, _ runner.Moved) (*runner.Machine, error) {
+		return local.Rollback(ctx, info.ID, program, c, runner.TakeUp{Decisions: decisions})
 	})
 }
 
 // takeUp has a run that was recorded before taken up again, and says how it
 // ended.
 func (a *app) takeUp(ctx context.Context, local *runner.Local, id string, program *runner.Program, o *org, rollback bool,
-	carryOut func(*runner.Catalogue) (*runner.Machine, error)) error {
+	carryOut func(*runner.Catalogue, runner.Moved) (*runner.Machine, error)) error {
 	// The journal is told anew from its start, so that steps are named by what
 	// they did.
 	progress := view.NewProgress(program)
@@ -114,10 +149,10 @@ func (a *app) takeUp(ctx context.Context, local *runner.Local, id string, progra
 		a.note("in flight: %s; looking whether their writes happened, for %s each if need be", names, local.Settle)
 	}
 	done := a.announceStop(ctx, id)
-	m, err := carryOut(steps.Catalogue(env))
+	m, err := carryOut(steps.Catalogue(env), moved(env))
 	done()
 	if err != nil {
-		return journalCode(err, m)
+		return a.journalCode(err, id, m, stored.Remains())
 	}
 	return a.conclude(local, id, m, rollback)
 }
@@ -126,6 +161,13 @@ func (a *app) takeUp(ctx context.Context, local *runner.Local, id string, progra
 // it.
 func programOf(run *runner.StoredRun) (*runner.Program, error) {
 	info := run.Info()
+	sum := sha256.Sum256(run.Playbook)
+	switch cure := "restore runs/" + info.ID + "/playbook.yaml in the state folder, from where you keep your playbooks"; {
+	case run.Playbook == nil:
+		return nil, &exitError{code: exitBusy, message: "the playbook kept with run " + info.ID + " is missing, or cannot be read", hint: cure + " (its SHA-256 is " + info.Digest + ")"}
+	case hex.EncodeToString(sum[:]) != info.Digest:
+		return nil, &exitError{code: exitBusy, message: "the playbook kept with run " + info.ID + " is not the text that it was started with", hint: cure + " (its SHA-256 is " + info.Digest + ")"}
+	}
 	program, faults := compile(info.Playbook, run.Playbook)
 	if faults.Err() != nil {
 		return nil, coded(exitBusy, fmt.Errorf("this rekey cannot read the playbook of run %s any more: use the version that ran it (%s): %w", info.ID, info.Tool, faults))

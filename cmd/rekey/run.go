@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,7 +20,9 @@ const defaultSettle = time.Minute + okta.DefaultTimeout
 type runFlags struct {
 	planFlags
 	yes, dryRun bool
+	plan        string // a saved one
 	settle      time.Duration
+	lockTimeout time.Duration
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -34,6 +37,9 @@ rollback undoes it.
 ` + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.dryRun && f.plan != "" {
+				return usage("--dry-run and --plan are given together", "a plan is the outcome of a dry run: leave one of them out")
+			}
 			if f.dryRun {
 				return a.plan(cmd.Context(), args[0], &f.planFlags)
 			}
@@ -43,7 +49,9 @@ rollback undoes it.
 	f.register(cmd)
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before the first write")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "make the plan only, as plan does")
+	cmd.Flags().StringVar(&f.plan, "plan", "", "carry out the plan that `plan --out` saved in a `file`, and nothing else; inputs come from it")
 	settleFlag(cmd, &f.settle)
+	lockTimeoutFlag(cmd, &f.lockTimeout)
 	return cmd
 }
 
@@ -60,14 +68,19 @@ func checkSettle(settle time.Duration) error {
 
 // run plans a playbook, asks, and carries it out.
 func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	if err := checkSettle(f.settle); err != nil {
+	if err := cmp.Or(f.check(), checkSettle(f.settle), checkLockTimeout(f.lockTimeout)); err != nil {
 		return err
 	}
 	if !f.yes && !a.terminal.Is() {
 		return errUnattended("run")
+	}
+	var saved *runner.Plan
+	var err error
+	if f.plan != "" {
+		if saved, err = readPlan(f.plan); err != nil {
+			return err
+		}
+		f.org.sandbox = f.org.sandbox || saved.Body.Org == sandboxURL && a.hasSandbox()
 	}
 	program, org, err := a.prepare(playbook, f.org)
 	if err != nil {
@@ -77,10 +90,17 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 	if org.dir, err = a.makeState(); err != nil {
 		return err
 	}
-	made, err := a.rehearsed(ctx, program, org, &f.planFlags, true)
+	turn := a.local(org.dir).Turn()
+	made, err := a.planFor(ctx, program, org, f, saved)
 	if err != nil {
 		return err
 	}
+	id := a.newRunID()
+	claims, err := a.claimPlanned(ctx, program, org, made, id, turn, f)
+	if err != nil {
+		return err
+	}
+	defer a.release(claims)
 	if err := view.PlanText(a.stderr, made.plan); err != nil {
 		return err
 	}
@@ -90,7 +110,40 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 	if err := a.approve(ctx, f.yes, "Carry this out in "+org.name+"?"); err != nil {
 		return err
 	}
-	return a.execute(ctx, program, org, made, f)
+	return a.execute(ctx, program, org, made, id, f)
+}
+
+func (a *app) newRunID() string {
+	var random [3]byte
+	a.random(random[:])
+	return runner.NewRunID(a.now(), random[:])
+}
+
+// claimPlanned claims what a plan is to change. If others had to be waited
+// for, or ended since the turn in which it was made, the plan is made anew:
+// they have changed what it saw. A saved plan stays what it is.
+func (a *app) claimPlanned(ctx context.Context, program *runner.Program, o *org, made *rehearsal, id, turn string, f *runFlags) (*runner.Claims, error) {
+	claims, err := a.claimSince(ctx, a.local(o.dir), turn, id, o.name, claimsOf(made.plan), f.lockTimeout)
+	if err != nil || !claims.Waited() || f.plan != "" {
+		return claims, err
+	}
+	made.plan, err = o.rehearse(ctx, program, made.public, made.secret, f.onFailure)
+	if err == nil {
+		err = a.claimCode(ctx, claims.Change(ctx, claimsOf(made.plan)))
+	}
+	if err != nil {
+		a.release(claims)
+		return nil, err
+	}
+	return claims, nil
+}
+
+// planFor is the plan that a run carries out: the saved one, or one made now.
+func (a *app) planFor(ctx context.Context, program *runner.Program, o *org, f *runFlags, saved *runner.Plan) (*rehearsal, error) {
+	if saved != nil {
+		return a.saved(ctx, program, o, f, saved)
+	}
+	return a.rehearsed(ctx, program, o, &f.planFlags, true)
 }
 
 // approve asks before the first write.
@@ -106,7 +159,7 @@ func (a *app) approve(ctx context.Context, yes bool, question string) error {
 }
 
 // execute carries out what was approved and says how it ended.
-func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made *rehearsal, f *runFlags) error {
+func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made *rehearsal, id string, f *runFlags) error {
 	local := a.local(o.dir)
 	local.Settle = f.settle
 	local.Watch = view.NewProgress(program).Watch(a.stderr)
@@ -114,24 +167,17 @@ func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made
 	if err != nil {
 		return err
 	}
-	plan, err := made.plan.Encode()
-	if err != nil {
-		return err
-	}
-	var random [3]byte
-	a.random(random[:])
 	now := a.now()
-	id := runner.NewRunID(now, random[:])
 	a.say("")
 	a.say("Run " + id)
 	done := a.announceStop(ctx, id)
 	m, err := local.Run(ctx, program, steps.Catalogue(env), runner.Spec{
 		ID: id, Tool: a.tool(), Who: a.who(), Org: o.name, Inputs: made.public, Secrets: made.secret,
-		OnFailure: f.onFailure, Plan: plan, StartedAt: now,
+		OnFailure: made.plan.Body.OnFailure, Plan: made.plan, Moved: moved(env), StartedAt: now,
 	})
 	done()
 	if err != nil {
-		return journalCode(err, m)
+		return staleOf(a.journalCode(err, id, m, false))
 	}
 	return a.conclude(local, id, m, false)
 }
@@ -161,6 +207,10 @@ func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollba
 	if err := view.Result(a.stdout, &stored, a.rollbackLine(id)); err != nil {
 		// What the run did is done, whoever can read of it.
 		a.note("run %s: %s, but that cannot be printed: %v", id, m.State(), err)
+	}
+	if !rollback && isStale(m) {
+		a.note("the org is not as the plan saw it, and nothing was written: make a new plan")
+		return exit(exitStale)
 	}
 	return exit(codeOf(m.State(), m.Remains(), rollback))
 }

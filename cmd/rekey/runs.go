@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,11 +35,14 @@ func (a *app) runs(format string) error {
 	local := a.local(dir)
 	ids, err := local.IDs()
 	if err != nil {
-		return failed("the runs cannot be listed: "+err.Error(), "give another state folder with --state-dir")
+		return stateError(err)
 	}
 	summaries := []runner.Summary{}
 	for _, id := range ids {
 		run, err := readRun(local, id)
+		if errors.Is(err, runner.ErrNeverBegan) {
+			continue // a crash left it
+		}
 		if err != nil {
 			a.note("warning: run %s is left out: %v", id, err)
 			continue
@@ -99,7 +103,11 @@ func (a *app) verify(text, head string) error {
 		return &exitError{code: exitBusy, message: fmt.Sprintf("the journal of run %s has the head %s, not %s", id, run.Head, head),
 			hint: "lines were added since, by a rollback for one, or the journal is not the one that was there"}
 	}
-	_, err = fmt.Fprintf(a.stdout, "run %s: %s verified, head %s\n", id, plural(len(run.Events), "line"), run.Head)
+	torn := ""
+	if run.Torn > 0 && !run.Alive {
+		torn = fmt.Sprintf("; what follows, %s of a line that was cut short, is set aside when the run is taken up", plural(run.Torn, "byte"))
+	}
+	_, err = fmt.Fprintf(a.stdout, "run %s: %s verified, head %s%s\n", id, plural(len(run.Events), "line"), run.Head, torn)
 	return err
 }
 
@@ -116,13 +124,19 @@ func (a *app) show(text, format string) error {
 	if err := oneOf("format", format, "text", "json"); err != nil {
 		return err
 	}
-	_, run, err := a.findRun(text)
+	local, run, err := a.findRun(text)
 	if err != nil {
 		return err
 	}
 	if format == "text" {
 		program, _ := programOf(&run) // without it steps are shown by their ids
-		return view.Show(a.stdout, &run, program, a.rollbackLine(run.Info().ID))
+		if err := view.Show(a.stdout, &run, program, a.rollbackLine(run.Info().ID)); err != nil {
+			return err
+		}
+		if text := holds(local, run.Summary()); text != "" {
+			_, err = fmt.Fprintln(a.stdout, view.Visible(text))
+		}
+		return err
 	}
 	shown := shownRun{Summary: run.Summary(), Inputs: run.Info().Inputs, Secrets: run.Info().Secrets, Events: run.Events}
 	for _, e := range run.Events {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"example.com/rekey/runner"
+	"example.com/rekey/runner/journal"
 )
 
 // stateFolder is where runs, the CA's ledger and the sandbox are kept. It need
@@ -60,27 +60,32 @@ func (a *app) findRun(text string) (*runner.Local, runner.StoredRun, error) {
 	local := a.local(dir)
 	id, err := local.Find(text)
 	if err != nil {
-		return nil, runner.StoredRun{}, err
+		return nil, runner.StoredRun{}, stateError(err)
 	}
 	run, err := readRun(local, id)
 	return local, run, err
+}
+
+// stateError adds the cure to an error of a state folder that cannot be read.
+func stateError(err error) error {
+	if errors.Is(err, runner.ErrNoRun) {
+		return err
+	}
+	return failed("the runs cannot be listed: "+err.Error(), "give another state folder with --state-dir")
 }
 
 // readRun reads a run; one that cannot be read is damaged.
 func readRun(local *runner.Local, id string) (runner.StoredRun, error) {
 	run, err := local.ReadRun(id)
 	if err != nil {
-		return run, coded(exitBusy, err)
+		err = coded(exitBusy, err)
 	}
-	if f := run.Info().Format; f != runner.JournalFormat {
-		return run, coded(exitBusy, fmt.Errorf("run %s was recorded in format %d, this rekey reads %d: use the version that wrote it", id, f, runner.JournalFormat))
-	}
-	return run, nil
+	return run, err
 }
 
 // planOf reads the plan kept with a run; nil when there is none.
 func planOf(local *runner.Local, id string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(local.Dir, "runs", id, "plan.json"))
+	data, err := journal.ReadFile(filepath.Join(local.Dir, "runs", id, "plan.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

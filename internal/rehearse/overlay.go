@@ -104,53 +104,26 @@ func (o *Org) fetch(ctx context.Context, owner okta.Owner, part string) error {
 		}
 		return o.copy.Invent(owner, o.now, o.kids...)
 	}
-	name := owner.String() + "/" + part
-	switch part {
-	case "object":
-		object, err := o.live.Object(ctx, owner)
-		if okta.NotFound(err) {
-			o.bases[name] = "none"
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		o.bases[name] = okta.Digest(object)
-		return o.copy.PutObject(owner, object.Encode())
-	case "keys":
-		if !o.copy.Has(owner) {
-			return nil
-		}
-		keys, _, err := o.live.Keys(ctx, owner)
-		if err != nil {
-			return err
-		}
-		raw := make([]json.RawMessage, len(keys))
-		for i := range keys {
-			raw[i] = keys[i].Raw
-		}
-		return o.put(name, raw, func(data []byte) error { return o.copy.PutKeys(owner, data) })
-	case "csrs":
-		if !o.copy.Has(owner) {
-			return nil
-		}
-		csrs, _, err := o.live.CSRs(ctx, owner)
-		if err != nil {
-			return err
-		}
-		return o.put(name, csrs, func(data []byte) error { return o.copy.PutCSRs(owner, data) })
+	if xml, ok := strings.CutPrefix(part, "metadata?"); ok {
+		return o.metadata(ctx, owner, xml)
 	}
-	return o.metadata(ctx, owner, strings.TrimPrefix(part, "metadata?"))
-}
-
-// put keeps a list of keys or CSRs, and its digest as the base.
-func (o *Org) put(name string, list any, into func([]byte) error) error {
-	data, err := json.Marshal(list)
+	if part != "object" && !o.copy.Has(owner) {
+		return nil
+	}
+	data, digest, err := readPart(ctx, o.live, owner, part)
 	if err != nil {
 		return err
 	}
-	o.bases[name] = okta.Digest(json.RawMessage(data))
-	return into(data)
+	o.bases[owner.String()+"/"+part] = digest
+	switch {
+	case data == nil:
+		return nil
+	case part == "object":
+		return o.copy.PutObject(owner, data)
+	case part == "keys":
+		return o.copy.PutKeys(owner, data)
+	}
+	return o.copy.PutCSRs(owner, data)
 }
 
 // metadata copies the metadata of a key that the live org has; of a rehearsed

@@ -208,10 +208,20 @@ func (p *Progress) ofStep(e runner.Event, s *told) []line {
 func (p *Progress) recovered(e runner.Event, change string) line {
 	switch e.Verdict.Outcome {
 	case runner.Happened:
-		return line{"recovered", change + " (it had happened)"}
+		how := "it had happened"
+		switch {
+		case e.Verdict.Decided != "":
+			how = "as a person said"
+		case e.Out["adopted"] == true:
+			how = "found after its answer was lost, and adopted: it may be somebody else's"
+		}
+		return line{"recovered", change + " (" + how + ")"}
 	case runner.Not:
 		if p.undoing || slices.ContainsFunc(enclosing(e.Step), func(item string) bool { return p.failed[item] }) {
 			return line{"recovered", e.Step + ": its write did not happen, so there is nothing to undo"}
+		}
+		if e.Verdict.Decided != "" {
+			return line{"not done", e.Step + ": as a person said; it is tried again"}
 		}
 		return line{"failed", e.Step + ": its write did not happen"}
 	}

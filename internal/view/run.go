@@ -52,8 +52,10 @@ func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	if well(s.State) {
 		p.outputs()
 	}
+	p.adopted()
 	p.notUndone()
 	p.stays()
+	p.unclear(rollback)
 	p.next(rollback)
 	return p.to(w)
 }
@@ -72,8 +74,10 @@ func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback 
 		p.changes()
 	}
 	p.outputs()
+	p.adopted()
 	p.notUndone()
 	p.stays()
+	p.unclear(rollback)
 	p.next(rollback)
 	return p.to(w)
 }
@@ -145,6 +149,11 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 		return "rollback incomplete; a person must look at the org"
 	case runner.StateInterrupted:
 		return "interrupted part-way"
+	case runner.StateAbandoned:
+		if !run.Remains() {
+			return "abandoned; nothing that it wrote is left"
+		}
+		return "abandoned; what it wrote was left as it is"
 	case runner.StateStuck:
 		return "stuck: nobody can tell whether a write happened"
 	}

@@ -1,0 +1,66 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"example.com/rekey/internal/failpoint"
+	"example.com/rekey/runner/journal"
+)
+
+// UsedError says that a saved plan was carried out already, within this state
+// folder.
+type UsedError struct{ Run string }
+
+// Error names the run and the cure.
+func (e *UsedError) Error() string {
+	return "the plan was carried out already, by run " + e.Run + "; make a new one"
+}
+
+// Unused reports, as a *UsedError, that a saved plan was carried out before. A
+// run that never came on record has not used its plan.
+func (l *Local) Unused(plan *Plan) error {
+	data, err := os.ReadFile(l.usePath(plan))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("whether the plan was carried out before cannot be told: %w; check the state folder", err)
+	}
+	run := strings.TrimSpace(string(data))
+	records, _, err := journal.Read(filepath.Join(l.runDir(run), "journal.jsonl"))
+	if run == "" || len(records) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return nil
+	}
+	return &UsedError{run}
+}
+
+// use marks a saved plan as carried out by a run, durably, before the run
+// begins. That no other process does so at the same time the run's claims see
+// to; of a plan that claims nothing a second use does no harm.
+func (l *Local) use(plan *Plan, run string) error {
+	if plan.Header.Expires.IsZero() {
+		return nil // nobody else has it
+	}
+	if err := l.Unused(plan); err != nil {
+		return err
+	}
+	path := l.usePath(plan)
+	if err := journal.MakeFolders(filepath.Dir(path)); err != nil {
+		return &JournalError{Err: err}
+	}
+	failpoint.Hit("plan.use.before")
+	err := journal.WriteFile(path, []byte(run+"\n"), 0o600)
+	failpoint.Hit("plan.use.after")
+	if err != nil {
+		return &JournalError{Err: err}
+	}
+	return nil
+}
+
+// usePath is the file that names the run which used a plan.
+func (l *Local) usePath(plan *Plan) string { return filepath.Join(l.Dir, "plans", plan.Digest()) }

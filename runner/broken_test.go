@@ -54,7 +54,7 @@ outputs: {o: $<steps.last.value>}`, "\n")
 		_, more := Check(p, c)
 		t.Log(faults, more)
 	}
-	for i := range 15000 {
+	for i := range 5000 {
 		lines := append([]string(nil), base...)
 		for range 1 + r.IntN(3) {
 			at := r.IntN(len(lines))

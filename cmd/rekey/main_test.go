@@ -5,6 +5,8 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +25,19 @@ var (
 // the command rekey, with the clock that REKEY_TEST_NOW gives. The product
 // knows no such variable.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rekey": func() { os.Exit(start(testApp())) }})
+	testscript.Main(patient{m}, map[string]func(){"rekey": func() { os.Exit(start(testApp())) }})
+}
+
+// patient runs the tests with more of them side by side than there are
+// processors: scripts wait for servers, most of their time.
+type patient struct{ *testing.M }
+
+func (p patient) Run() int {
+	flag.Parse()
+	if at := flag.Lookup("test.parallel").Value; at.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		at.Set("8")
+	}
+	return p.M.Run()
 }
 
 func testApp() *app {

@@ -3,6 +3,7 @@ package okta
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -31,21 +32,35 @@ func Digest(v any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// compared is a copy of v in normal form without what is ignored.
+// compared is v in normal form without what is ignored. It may share parts with
+// v: it is only looked at.
 func compared(v any) any {
-	v = normal(v)
+	if o, ok := v.(Object); ok {
+		v = map[string]any(o)
+	}
+	if !isNormal(v) {
+		v = normal(v)
+	}
 	m, ok := v.(map[string]any)
 	if !ok {
 		return v
 	}
-	for _, name := range []string{"lastUpdated", "created", "_links", "_embedded"} {
-		delete(m, name)
-	}
+	m = without(m, "lastUpdated", "created", "_links", "_embedded")
 	if c, ok := m["credentials"].(map[string]any); ok {
 		if s, ok := c["signing"].(map[string]any); ok {
-			delete(s, "lastRotated")
-			delete(s, "nextRotation")
+			c = maps.Clone(c)
+			c["signing"] = without(s, "lastRotated", "nextRotation")
+			m["credentials"] = c
 		}
+	}
+	return m
+}
+
+// without is a copy of m, but not of what is in it, without some members.
+func without(m map[string]any, names ...string) map[string]any {
+	m = maps.Clone(m)
+	for _, name := range names {
+		delete(m, name)
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -21,9 +22,9 @@ func decodeValue(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("the JSON is no UTF-8")
 	}
-	var probe json.RawMessage
-	if err := json.Unmarshal(data, &probe); err != nil {
-		return nil, fmt.Errorf("this is no JSON: %w", err)
+	if !json.Valid(data) {
+		var probe json.RawMessage
+		return nil, fmt.Errorf("this is no JSON: %w", json.Unmarshal(data, &probe))
 	}
 	if loneSurrogate(data) {
 		return nil, errors.New("the JSON holds half a surrogate pair, which cannot be sent back as it came")
@@ -172,6 +173,9 @@ func normal(v any) any {
 	case nil, bool:
 		return v
 	case string:
+		if utf8.ValidString(v) {
+			return v
+		}
 		return string([]rune(v)) // a stray byte becomes U+FFFD, as in encoding/json
 	case json.Number:
 		if isNumber(string(v)) {
@@ -210,14 +214,44 @@ func normal(v any) any {
 	return normalOther(v)
 }
 
-func normalMap(v map[string]any) any {
-	names := make([]string, 0, len(v))
-	for name := range v {
-		names = append(names, name)
+// isNormal reports whether v is in normal form already, as what was decoded is.
+func isNormal(v any) bool {
+	switch v := v.(type) {
+	case nil, bool:
+		return true
+	case string:
+		return utf8.ValidString(v)
+	case json.Number:
+		return isNumber(string(v))
+	case []any:
+		return v != nil && !slices.ContainsFunc(v, func(e any) bool { return !isNormal(e) })
+	case map[string]any:
+		for name, e := range v {
+			if !utf8.ValidString(name) || !isNormal(e) {
+				return false
+			}
+		}
+		return v != nil
 	}
-	slices.Sort(names) // two names may become one: the same one each time
+	return false
+}
+
+func normalMap(v map[string]any) any {
 	m := make(map[string]any, len(v))
-	for _, name := range names {
+	for name, e := range v {
+		if !utf8.ValidString(name) {
+			return normalNames(v)
+		}
+		m[name] = normal(e)
+	}
+	return m
+}
+
+// normalNames is normalMap where names change: two may become one, the same
+// one each time.
+func normalNames(v map[string]any) any {
+	m := make(map[string]any, len(v))
+	for _, name := range slices.Sorted(maps.Keys(v)) {
 		m[string([]rune(name))] = normal(v[name])
 	}
 	return m

@@ -2,6 +2,7 @@ package okta
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,12 @@ func DecodeObject(data []byte) (Object, error) {
 
 // Encode is the object as JSON with sorted names, without HTML escaping and
 // without a final newline.
-func (o Object) Encode() []byte { return encode(normal(o)) }
+func (o Object) Encode() []byte {
+	if m := map[string]any(o); isNormal(m) {
+		return encode(m)
+	}
+	return encode(normal(o))
+}
 
 // At looks a value up by its JSON pointer (RFC 6901); "" is the object itself.
 // The value is the object's own: do not change it.
@@ -62,13 +68,14 @@ func (o Object) Text(pointer string) string {
 	return s
 }
 
-// With is a deep copy with the value at pointer set. Parents that are missing
+// With is a copy with the value at pointer set. What is not on the way to it
+// may be shared with the original: change neither. Parents that are missing
 // or null become objects; in a list a name is the index of an element there,
 // or "-" to append. Where a parent is of a kind that has no such member, the
 // copy equals the original: [Object.At] tells.
 func (o Object) With(pointer string, value any) Object {
 	path, ok := splitPointer(pointer)
-	root, _ := normal(o).(map[string]any)
+	root := o.copied(path)
 	if !ok {
 		return root
 	}
@@ -78,15 +85,47 @@ func (o Object) With(pointer string, value any) Object {
 	return root
 }
 
-// Without is a deep copy without the value at pointer, if there is one.
+// Without is a copy without the value at pointer, if there is one. What is not
+// on the way to it may be shared with the original: change neither.
 func (o Object) Without(pointer string) Object {
 	path, ok := splitPointer(pointer)
-	root, _ := normal(o).(map[string]any)
+	root := o.copied(path)
 	if !ok || len(path) == 0 {
 		return root
 	}
 	m, _ := remove(root, path).(map[string]any)
 	return m
+}
+
+// copied is a copy in normal form of which what lies on a path may be changed.
+func (o Object) copied(path []string) map[string]any {
+	if m := map[string]any(o); isNormal(m) {
+		return copyAlong(m, path).(map[string]any)
+	}
+	root, _ := normal(o).(map[string]any)
+	return root
+}
+
+func copyAlong(v any, path []string) any {
+	switch c := v.(type) {
+	case map[string]any:
+		c = maps.Clone(c)
+		if len(path) > 0 {
+			if e, ok := c[path[0]]; ok {
+				c[path[0]] = copyAlong(e, path[1:])
+			}
+		}
+		return c
+	case []any:
+		c = slices.Clone(c)
+		if len(path) > 0 {
+			if i, ok := index(path[0], len(c)); ok {
+				c[i] = copyAlong(c[i], path[1:])
+			}
+		}
+		return c
+	}
+	return v
 }
 
 // Changed is a copy of o in which the value at pointer is to, and the

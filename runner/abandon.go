@@ -65,7 +65,9 @@ func (r *StoredRun) Leftovers() (left []Leftover) {
 			at[e.Step] = l
 			order = append(order, e.Step)
 		}
-		l.Write = cmp.Or(e.Write, l.Write)
+		if e.Kind != EvUndone && e.Kind != EvUndoFail { // what undid it is no write of the step
+			l.Write = cmp.Or(e.Write, l.Write)
+		}
 		switch e.Kind {
 		case EvObserved, EvUnknown:
 			l.Doubt = true

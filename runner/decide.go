@@ -101,6 +101,34 @@ func stepsOf(doubts []Doubt) string {
 	return text
 }
 
+// DecisionError is a decision that does not fit the run, or that the org
+// contradicts.
+type DecisionError struct {
+	Step, Problem string
+}
+
+// Error names the step.
+func (e *DecisionError) Error() string { return "step " + e.Step + ": " + e.Problem }
+
+// decidable refuses decisions that do not fit, and such as the org contradicts,
+// before anything of them is recorded.
+func (r *loop) decidable(ctx context.Context, decisions []Decision) error {
+	if err := r.machine.Decidable(decisions); err != nil {
+		return err
+	}
+	for _, d := range decisions {
+		if d.Say == SayNotDone {
+			continue
+		}
+		cmd := r.machine.nodes[d.Step].command()
+		cmd.Op = OpRecover
+		if e := r.executor.decide(ctx, cmd, d); e.Verdict.Outcome == Ambiguous {
+			return &DecisionError{d.Step, e.Verdict.Reason}
+		}
+	}
+	return nil
+}
+
 // decision is what was decided of a step's write; it counts once.
 func (x *executor) decision(step string) (Decision, bool) {
 	x.mu.Lock()

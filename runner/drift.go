@@ -34,14 +34,14 @@ type drift struct {
 	mu      sync.Mutex
 	learned sources
 	claims  map[string][]string // of each step begun
-	changed map[string]bool     // owners that the run wrote to, or may have
+	changed map[string][]string // by owner: the steps that wrote to it, or may have
 }
 
 // newDrift prepares the comparison of the run with that id.
 func newDrift(plan *Plan, run string) *drift {
 	d := &drift{
 		plan: plan, steps: map[string]*PlannedStep{}, loops: map[string]*PlannedLoop{},
-		bases: map[string]map[string]string{}, claims: map[string][]string{}, changed: map[string]bool{},
+		bases: map[string]map[string]string{}, claims: map[string][]string{}, changed: map[string][]string{},
 	}
 	body := &plan.Body
 	for i := range body.Steps {
@@ -89,7 +89,7 @@ func (d *drift) differs(e Event, step *Step) string {
 		if l == nil {
 			return "the plan does not come to this loop"
 		}
-		return difference("its list", l.Items, d.learned.replaceAll(anyTexts(e.Keys)), d.plan.Header.MadeAt)
+		return d.items(l.Items, e.Keys)
 	case EvCondition, EvInputs, EvObserved:
 		if s == nil {
 			return "the plan does not come to this step"
@@ -115,6 +115,21 @@ func (d *drift) differs(e Event, step *Step) string {
 		return d.values("", s.Saw, e.Saw, loose)
 	}
 	return ""
+}
+
+// items compares the keys of a loop's items. The order among assigned ids is an
+// accident.
+func (d *drift) items(planned, keys []string) string {
+	now, assigned := make([]string, len(keys)), false
+	for i, key := range keys {
+		now[i] = d.learned.replace(key)
+		assigned = assigned || now[i] != key
+	}
+	if assigned {
+		planned = slices.Sorted(slices.Values(planned))
+		slices.Sort(now)
+	}
+	return difference("its list", planned, now, d.plan.Header.MadeAt)
 }
 
 // values compares the data of a step, all but those that may differ.
@@ -145,14 +160,36 @@ func (d *drift) took(e Event, step *Step) {
 	case e.Kind == EvInputs:
 		d.claims[e.Step] = e.Claims
 	case e.Write != nil, e.Kind == EvUnknown, e.Kind == EvRecovered && e.Verdict.Outcome != Not:
+		d.changes(e.Step, d.claims[e.Step])
+	case e.Kind == EvRecovered && e.Verdict.Decided == "":
+		// It did not happen. A person who says so has looked at the owner.
 		for _, c := range d.claims[e.Step] {
-			d.changed[c] = true
+			d.changed[c] = slices.DeleteFunc(d.changed[c], func(s string) bool { return s == e.Step })
 		}
 	}
 	done := e.Kind == EvDone || e.Kind == EvRecovered && e.Verdict.Outcome == Happened
 	if s := d.steps[name]; done && s != nil && step.Leaf() && step.Type.action {
 		d.learned.learn(step, name, s.In, e.Out)
 	}
+}
+
+// changes notes that a step changed owners, or may have.
+func (d *drift) changes(step string, owners []string) {
+	for _, c := range owners {
+		if !slices.Contains(d.changed[c], step) {
+			d.changed[c] = append(d.changed[c], step)
+		}
+	}
+}
+
+// untouched reports whether the run changed nothing yet.
+func (d *drift) untouched() bool {
+	for _, by := range d.changed {
+		if len(by) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // moved reads the parts of the owners that a step is the first to write to
@@ -187,7 +224,7 @@ func (d *drift) readAgain(s *PlannedStep, owners []string) (again []map[string]s
 	if s.Write == nil {
 		return nil
 	}
-	if len(d.changed) == 0 && s.Loop == "" {
+	if s.Loop == "" && d.untouched() {
 		owners = slices.Clone(owners)
 		for _, other := range d.plan.Body.Steps {
 			if other.Write != nil && other.Loop == "" {
@@ -197,7 +234,7 @@ func (d *drift) readAgain(s *PlannedStep, owners []string) (again []map[string]s
 	}
 	seen := map[string]bool{}
 	for _, owner := range owners {
-		if bases := d.bases[owner]; len(bases) > 0 && !d.changed[owner] && !seen[owner] {
+		if bases := d.bases[owner]; len(bases) > 0 && len(d.changed[owner]) == 0 && !seen[owner] {
 			seen[owner] = true
 			again = append(again, bases)
 		}

@@ -109,12 +109,12 @@ func (m *Machine) reopen() {
 			m.failure = "" // it was stuck
 		}
 	}
-	if !m.undo {
-		for _, n := range m.stuck {
+	for _, n := range m.root.started {
+		if n.phase == phAmbiguous {
 			n.phase = phUnknown // it is looked at again: a person may have cleared it up
 		}
-		m.stuck = nil
 	}
+	m.stuck = nil
 	if m.varsDone || m.undo {
 		m.requeue(m.root)
 	}

@@ -168,18 +168,18 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 // decided and read stays so. A write that may have been on its way is looked
 // for. p must be the program of the run's own playbook.
 func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
-	return l.takeUp(id, p, c, with, true, func(r *loop) error { return r.resume(ctx) })
+	return l.takeUp(ctx, id, p, c, with, true, func(r *loop) error { return r.resume(ctx) })
 }
 
 // Rollback undoes a run in whatever state it is, and returns its machine.
 // p must be the program of the run's own playbook.
 func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
-	return l.takeUp(id, p, c, with, false, func(r *loop) error { return r.rollback(ctx) })
+	return l.takeUp(ctx, id, p, c, with, false, func(r *loop) error { return r.rollback(ctx) })
 }
 
 // takeUp opens a run's journal again, folds what stands there, and goes on;
 // planned: as its plan has it.
-func (l *Local) takeUp(id string, p *Program, c *Catalogue, with TakeUp, planned bool, goOn func(*loop) error) (*Machine, error) {
+func (l *Local) takeUp(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp, planned bool, goOn func(*loop) error) (*Machine, error) {
 	j, records, err := journal.Open(l.journalFile(id), journal.Options{Now: l.Clock.now})
 	switch {
 	case errors.As(err, new(*journal.LockedError)), errors.As(err, new(*journal.DamageError)), errors.Is(err, fs.ErrNotExist):
@@ -196,13 +196,25 @@ func (l *Local) takeUp(id string, p *Program, c *Catalogue, with TakeUp, planned
 		err = r.replay(records)
 	}
 	if err == nil {
-		err = r.machine.Decidable(with.Decisions)
+		err = r.decidable(ctx, with.Decisions)
 	}
 	if err != nil {
 		return r.machine, fmt.Errorf("run %s: %w", id, err)
 	}
 	return r.machine, goOn(r)
 }
+
+// PlanError is a plan beside a journal that is not the one which the run was
+// started with, or cannot be read.
+type PlanError struct{ Err error }
+
+// Error says what is wrong, and the cure.
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("the plan beside its journal: %v; put it back as it was, or give the run up with `rekey abandon`", e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PlanError) Unwrap() error { return e.Err }
 
 // driftOf holds a run against the plan kept beside its journal; nil if it was
 // started without one.
@@ -214,17 +226,16 @@ func (l *Local) driftOf(id string, records []journal.Record) (*drift, error) {
 	if err != nil || e.Run == nil || e.Run.Plan == "" {
 		return nil, err
 	}
-	const cure = "put it back as it was; `rekey abandon` gives the run up"
 	data, err := journal.ReadFile(filepath.Join(l.runDir(id), "plan.json"))
 	if err != nil {
-		return nil, fmt.Errorf("its plan cannot be read: %w; %s", err, cure)
+		return nil, &PlanError{err}
 	}
 	plan, err := DecodePlan(data)
 	if err != nil {
-		return nil, fmt.Errorf("its plan: %w; %s", err, cure)
+		return nil, &PlanError{err}
 	}
 	if plan.Digest() != e.Run.Plan {
-		return nil, errors.New("the plan beside its journal is not the one that it was started with; " + cure)
+		return nil, &PlanError{errors.New("it is not the one that the run was started with")}
 	}
 	return newDrift(plan, id), nil
 }

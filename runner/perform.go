@@ -111,7 +111,9 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 	case cmd.Op == OpDo:
 		x.do(&e, g, overtime(cmd, writing, step.(Action).Do(g.attach(writing))))
 	case cmd.Op == OpUndo:
-		x.undo(ctx, writing, &e, g, cmd, step.(Action))
+		if !x.undo(ctx, writing, &e, g, cmd, step.(Action)) {
+			return e, false
+		}
 	}
 	switch e.Kind {
 	case EvObserved:
@@ -131,8 +133,9 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 
 // undo compensates an action. When the answer to its write was lost, it is
 // done once more, after the time in which that write can still take effect:
-// what is undone already it leaves as it is.
-func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Command, step Action) {
+// what is undone already it leaves as it is. Who stops the run meanwhile has
+// it undone when it is taken up again.
+func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Command, step Action) (finished bool) {
 	for again := false; ; again = true {
 		residues, err := step.Undo(g.attach(writing))
 		first := e.Write
@@ -142,17 +145,20 @@ func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Co
 		}
 		e.Residues = residues
 		if err == nil {
-			return
+			return true
 		}
 		e.Kind = EvUndoFail
 		var u unknown
-		if again || x.rehearsal || !errors.As(err, &u) || !u.OutcomeUnknown() || x.clock.sleep(ctx, x.settle) != nil {
-			return
+		if again || x.rehearsal || !errors.As(err, &u) || !u.OutcomeUnknown() {
+			return true
+		}
+		if x.clock.sleep(ctx, x.settle) != nil {
+			return false
 		}
 		g = &guard{run: g.run, step: g.step, writes: true, private: g.private}
 		fresh, _, err := x.instance(cmd, g)
 		if err != nil {
-			return
+			return true
 		}
 		e.Error, step = "", fresh.(Action)
 	}

@@ -242,7 +242,7 @@ func (r *rehearsal) done(s *PlannedStep, e Event) {
 	}
 	s.Write = writeOf(e.call, r.learned.replace)
 	s.Unchanged = s.Write == nil
-	r.learned.learn(step, e.Step, s.In, e.Out)
+	r.learned.learn(step, s.Step, s.In, e.Out)
 	owner := ""
 	if len(s.Claims) > 0 {
 		owner = s.Claims[0]
@@ -308,9 +308,7 @@ func (r *rehearsal) readAgain(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, owner := range s.Claims {
-			d.changed[owner] = true
-		}
+		d.changes(s.Step, s.Claims)
 		s.Calls = addCalls(s.Calls, g.calls)
 		r.plan.Body.Calls = addCalls(r.plan.Body.Calls, g.calls)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -222,5 +223,76 @@ func TestWriteIsThePlannedOne(t *testing.T) {
 	e := ada.must(exitStale, "run", "rotate-app-key", "--plan", path, "--yes")
 	if !strings.Contains(e.stderr, "is not the request that the plan shows") || len(ada.wrote()) > 0 {
 		t.Errorf("%s\n%q", e, ada.wrote())
+	}
+}
+
+// A loop over what the run itself has made, which Okta names in any order, is as
+// the plan has it, and so is what its items make.
+func TestNoDriftOverAssignedItems(t *testing.T) {
+	for name, text := range map[string]string{
+		"listed": `  - id: a
+    generate_key: {app: 0oa8ae1t5yev2ajDs0h7, validity_years: 2}
+  - id: l
+    list_keys: {app: 0oa8ae1t5yev2ajDs0h7}
+  - id: ex
+    for_each: $<steps.l.keys>
+    as: k
+    key: kid
+    export_certificate: {certificate: $<k.certificate>, path: "CERTS/$<k.kid>.pem"}
+`,
+		"in another order": `  - id: a
+    generate_key: {app: 0oa8ae1t5yev2ajDs0h7, validity_years: 2}
+  - id: b
+    generate_key: {app: 0oa8ae1t5yev2ajDs0h7, validity_years: 3}
+  - id: ex
+    for_each: $<[steps.b.kid, steps.a.kid]>
+    as: k
+    clone_key: {app: 0oa8ae1t5yev2ajDs0h7, kid: $<k>, target: 0oa8ae0dv4RGQvjyZ0h7}
+`,
+		"made inside": `  - id: b
+    generate_key: {app: 0oa8ae1t5yev2ajDs0h7, validity_years: 2}
+  - id: ex
+    for_each: $<[steps.b.kid]>
+    as: k
+    steps:
+      - id: g
+        create_csr: {app: 0oa8ae0dv4RGQvjyZ0h7, subject: {common_name: abc}}
+      - id: rv
+        revoke_csr: {app: 0oa8ae0dv4RGQvjyZ0h7, csr_id: $<steps.g.id>}
+`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newLostWorld(t)
+			w.admin("ada").play("%s", strings.ReplaceAll(text, "CERTS", w.dir+"/certs"))
+		})
+	}
+}
+
+// A write that certainly did not happen is none: before the next try the owner
+// is compared with the plan again.
+func TestDriftBeforeTheSecondTry(t *testing.T) {
+	w := newLostWorld(t)
+	ada := w.admin("ada", "POST */generate@1=500")
+	path := filepath.Join(w.dir, "own.yaml")
+	text := `rekey: 1
+playbook: own
+version: 1.0.0
+steps:
+  - id: gen
+    retry: {attempts: 2, delay: 1s, max_delay: 1s}
+    generate_key: {app: 0oa8ae1t5yev2ajDs0h7, validity_years: 2}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ada.wait = func(ctx context.Context, d time.Duration) error {
+		if d == time.Second {
+			w.stranger(lostApp, sandbox.ChangeLabel)
+		}
+		return w.clock.sleep(ctx, d)
+	}
+	e := ada.do("run", path, "--yes")
+	if e.code == exitOK || !strings.Contains(e.stderr, "somebody changed the settings or the key in use of app/") || len(ada.wrote()) != 1 {
+		t.Errorf("exit code %d, %q\n%s", e.code, ada.wrote(), e)
 	}
 }

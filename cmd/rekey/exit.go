@@ -145,6 +145,10 @@ func (a *app) journalCode(err error, id string, m *runner.Machine, wrote bool) e
 	switch {
 	case errors.As(err, new(*runner.ReplayError)):
 		return replayError(err)
+	case errors.As(err, new(*runner.DecisionError)):
+		return usage(err.Error(), "nothing was recorded; `"+a.runLine("show", id)+"` tells what there is to choose from")
+	case errors.As(err, new(*runner.PlanError)):
+		return coded(exitBusy, err)
 	case !errors.As(err, &broken):
 		return err
 	case wrote || m != nil && m.Written():

@@ -256,8 +256,11 @@ type ownInputs struct {
 // inputsOf are a plan's or a run's own inputs, with the secrets that are still
 // needed. A value that is not its own, from the environment for one, is
 // refused: it would be passed over.
-func (a *app) inputsOf(ctx context.Context, program *runner.Program, own ownInputs, f inputFlags) (public, secret map[string]any, err error) {
+func (a *app) inputsOf(ctx context.Context, program *runner.Program, o *org, own ownInputs, f inputFlags) (public, secret map[string]any, err error) {
 	g, err := a.gather(program, f)
+	if err == nil {
+		err = o.fillSecret(g, own)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,10 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -104,9 +102,7 @@ func (l *limits) try(name string, exit int, text string) {
 	l.Errorf("%s: it takes %v, %v of the CPU", name, wall, cpu)
 }
 
-// check runs the command, on a file or its standard input. What it took at most
-// begins, of memory, with what this process has: they share it until the
-// program is loaded.
+// check runs the command, on a file or its standard input.
 func (l *limits) check(name, text string) (wall, cpu time.Duration, peak int64, code int, out string) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkHung)
 	defer cancel()
@@ -127,13 +123,7 @@ func (l *limits) check(name, text string) (wall, cpu time.Duration, peak int64, 
 	}
 	cmd.Wait() // which an exit code of 3 is an error for
 	wall = time.Since(began)
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		peak = int64(usage.Maxrss)
-		if runtime.GOOS != "darwin" { // getrusage(2): kibibytes, but on macOS bytes
-			peak <<= 10
-		}
-	}
-	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, cmd.ProcessState.ExitCode(), b.String()
+	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakMemory(cmd.ProcessState), cmd.ProcessState.ExitCode(), b.String()
 }
 
 func (l *limits) report() {

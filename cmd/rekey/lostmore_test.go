@@ -279,7 +279,7 @@ func TestLostDecided(t *testing.T) {
 		})
 		id, _ := l.ada.run()
 		before, ours := l.shape(), l.ours()
-		l.ada.must(exitStopped, "resume", id, "--yes", "--adopt", "csr=nobody")
+		l.ada.must(exitUsage, "resume", id, "--yes", "--adopt", "csr=nobody")
 		l.ada.must(exitUsage, "resume", id, "--yes", "--adopt", "publish="+ours)
 		l.ada.must(exitUsage, "resume", id, "--yes", "--done", "csr", "--because", "it is")
 		l.ada.must(exitUsage, "resume", id, "--yes", "--done", "csr")

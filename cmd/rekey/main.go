@@ -32,7 +32,16 @@ var stoppable = []string{"plan", "run", "resume", "rollback", "abandon", "sandbo
 // signals have their usual effect, so that a second one ends the process at
 // once.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	var signals []os.Signal
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as nohup has it
+			signals = append(signals, s)
+		}
+	}
+	if len(signals) == 0 {
+		return ctx, func() {} // of none, NotifyContext would make all
+	}
+	ctx, stop := signal.NotifyContext(ctx, signals...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }

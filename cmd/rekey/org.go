@@ -172,6 +172,23 @@ func (o *org) fill(g *given) error {
 	return f.ca()
 }
 
+// fillSecret gives the passphrase of the sample CA to a run, or a saved plan, of
+// the sandbox that was given the CA's key.
+func (o *org) fillSecret(g *given, own ownInputs) error {
+	const name = "ca_pass"
+	in, key := g.input(name), own.values["ca_key"]
+	_, isGiven := g.values[name]
+	if o.store == nil || in == nil || !in.Secret || isGiven || key == nil || !slices.Contains(own.secrets, name) {
+		return nil
+	}
+	sample, err := pki.SampleCA(filepath.Join(o.dir, "sandbox", "ca"), o.app.now())
+	if err == nil && key == sample.KeyPath {
+		g.parse(in, sample.Passphrase, "the sandbox")
+		o.app.say("sandbox: " + name + " (secret)")
+	}
+	return err
+}
+
 // takesApps reports whether an input takes the ids of several apps.
 func takesApps(in *runner.Input) bool {
 	return in.Name == "apps" && in.Type.Kind == binding.List && in.Type.Elem.Kind == binding.String

@@ -53,6 +53,9 @@ are not given are not asked for; what needs them is shown as not checked.
 ` + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.out == "" && cmd.Flags().Changed("out") {
+				return usage("--out names no file", "give the file to save the plan in")
+			}
 			if f.out == "" && cmd.Flags().Changed("expires") {
 				return usage("--expires is given without --out", "only a saved plan expires: add --out FILE")
 			}
@@ -104,7 +107,7 @@ func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
 		return err
 	}
 	if f.out != "" {
-		a.note("saved in %s; until %s `rekey run %s --plan %s` carries it out, once", f.out, made.plan.Header.Expires.UTC().Format(time.RFC3339), quoted(playbook), quoted(f.out))
+		a.note("saved in %s; until %s `rekey run %s --plan %s%s` carries it out, once", f.out, made.plan.Header.Expires.UTC().Format(time.RFC3339), quoted(playbook), quoted(f.out), a.stateFlag())
 	}
 	if f.detailed && made.plan.Body.Changes() {
 		return exit(exitChanges)

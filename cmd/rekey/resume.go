@@ -50,7 +50,7 @@ func (a *app) resume(ctx context.Context, text string, f *takeUpFlags) error {
 	}
 	defer org.close()
 	own := ownInputs{values: info.Inputs, secrets: m.Secrets(), was: "the run was started"}
-	_, secrets, err := a.inputsOf(ctx, program, own, inputFlags{files: f.files})
+	_, secrets, err := a.inputsOf(ctx, program, org, own, inputFlags{files: f.files})
 	if err != nil {
 		return err
 	}

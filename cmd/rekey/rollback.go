@@ -53,7 +53,7 @@ func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, r
 	if err == nil {
 		program, err = programOf(&run)
 	}
-	if err == nil {
+	if err == nil && !run.Alive {
 		_, _, err = f.decided(&run, program)
 	}
 	if err != nil {

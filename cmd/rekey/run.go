@@ -37,6 +37,9 @@ rollback undoes it.
 ` + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.plan == "" && cmd.Flags().Changed("plan") {
+				return usage("--plan names no file", "give the file that `rekey plan --out` wrote")
+			}
 			if f.dryRun && f.plan != "" {
 				return usage("--dry-run and --plan are given together", "a plan is the outcome of a dry run: leave one of them out")
 			}
@@ -49,7 +52,7 @@ rollback undoes it.
 	f.register(cmd)
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before the first write")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "make the plan only, as plan does")
-	cmd.Flags().StringVar(&f.plan, "plan", "", "carry out the plan that `plan --out` saved in a `file`, and nothing else; inputs come from it")
+	cmd.Flags().StringVar(&f.plan, "plan", "", "carry out the plan that plan --out saved in a `file`, and nothing else; inputs come from it")
 	settleFlag(cmd, &f.settle)
 	lockTimeoutFlag(cmd, &f.lockTimeout)
 	return cmd
@@ -188,7 +191,7 @@ func (a *app) announceStop(ctx context.Context, id string) (done func()) {
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(told)
-		a.note("interrupted: a write in flight is finished and recorded first, then the run stops; `rekey resume` goes on with it, `%s` undoes it", a.rollbackLine(id))
+		a.note("interrupted: a write in flight is finished and recorded first, then the run stops (interrupt again to end it at once); `%s` goes on with it, `%s` undoes it", a.runLine("resume", id), a.rollbackLine(id))
 	})
 	return func() {
 		if !stop() {

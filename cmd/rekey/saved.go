@@ -72,7 +72,7 @@ func (a *app) saved(ctx context.Context, program *runner.Program, o *org, f *run
 	made := &rehearsal{plan: plan}
 	own := ownInputs{values: body.Inputs, secrets: body.Secrets, was: "the plan was made"}
 	var err error
-	made.public, made.secret, err = a.inputsOf(ctx, program, own, f.inputs)
+	made.public, made.secret, err = a.inputsOf(ctx, program, o, own, f.inputs)
 	return made, err
 }
 

@@ -94,10 +94,12 @@ func run(tb testing.TB, program string, args ...string) (time.Duration, int64) {
 }
 
 // peakMemory is the peak of resident memory of a process that has ended, in
-// bytes; 0 where that is not known.
+// bytes; 0 where that is not known. A process begins with what this one has at
+// most, for they share it until the program is loaded: that is no peak of it.
 func peakMemory(p *os.ProcessState) int64 {
 	usage, ok := p.SysUsage().(*syscall.Rusage)
-	if !ok {
+	var own syscall.Rusage
+	if !ok || syscall.Getrusage(syscall.RUSAGE_SELF, &own) != nil || usage.Maxrss <= own.Maxrss {
 		return 0
 	}
 	unit := int64(1 << 10) // getrusage(2): kibibytes, but on macOS bytes

@@ -94,11 +94,15 @@ func planOf(local *runner.Local, id string) ([]byte, error) {
 
 // rollbackCommand line that undoes a run, as the user can type it.
 func (a *app) rollbackLine(id string) string {
-	line := "rekey rollback " + id
-	if a.stateDir != "" {
-		line += " --state-dir " + quoted(a.stateDir)
+	return "rekey rollback " + id + a.stateFlag()
+}
+
+// stateFlag is what a command takes to find this state folder.
+func (a *app) stateFlag() string {
+	if a.stateDir == "" {
+		return ""
 	}
-	return line
+	return " --state-dir " + quoted(a.stateDir)
 }
 
 // quoted is a text as a shell takes it for one word.

@@ -32,7 +32,7 @@ func readPart(ctx context.Context, live *okta.Client, owner okta.Owner, part str
 		if err != nil {
 			return nil, "", err
 		}
-		raw := make([]json.RawMessage, len(keys))
+		raw := make([]any, len(keys))
 		for i := range keys {
 			raw[i] = keys[i].Raw
 		}
@@ -42,18 +42,25 @@ func readPart(ctx context.Context, live *okta.Client, owner okta.Owner, part str
 		if err != nil {
 			return nil, "", err
 		}
-		return digested(csrs)
+		list := make([]any, len(csrs))
+		for i := range csrs {
+			list[i] = csrs[i]
+		}
+		return digested(list)
 	}
 	return nil, "", fmt.Errorf("there is no part %q of an owner", part)
 }
 
-// digested is a list of keys or CSRs as JSON, and its digest.
-func digested(list any) (data []byte, digest string, err error) {
-	data, err = json.Marshal(list)
-	if err != nil {
-		return nil, "", err
+// digested is a list of keys or CSRs as JSON, and its digest: of the set, for
+// Okta promises no order, and without the dates that Okta itself moves.
+func digested(list []any) (data []byte, digest string, err error) {
+	var each []string
+	for _, e := range list {
+		each = append(each, okta.Digest(e))
 	}
-	return data, okta.Digest(json.RawMessage(data)), nil
+	slices.Sort(each)
+	data, err = json.Marshal(list)
+	return data, okta.Digest(each), err
 }
 
 // whats are the parts of an owner as people call them.

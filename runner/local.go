@@ -216,6 +216,19 @@ func (e *PlanError) Error() string {
 // Unwrap returns the cause.
 func (e *PlanError) Unwrap() error { return e.Err }
 
+// ReadPlan reads the plan kept with a run. The error is a *PlanError.
+func (l *Local) ReadPlan(id string) (*Plan, error) {
+	data, err := journal.ReadFile(filepath.Join(l.runDir(id), "plan.json"))
+	if err != nil {
+		return nil, &PlanError{err}
+	}
+	plan, err := DecodePlan(data)
+	if err != nil {
+		return nil, &PlanError{err}
+	}
+	return plan, nil
+}
+
 // driftOf holds a run against the plan kept beside its journal; nil if it was
 // started without one.
 func (l *Local) driftOf(id string, records []journal.Record) (*drift, error) {
@@ -226,13 +239,9 @@ func (l *Local) driftOf(id string, records []journal.Record) (*drift, error) {
 	if err != nil || e.Run == nil || e.Run.Plan == "" {
 		return nil, err
 	}
-	data, err := journal.ReadFile(filepath.Join(l.runDir(id), "plan.json"))
+	plan, err := l.ReadPlan(id)
 	if err != nil {
-		return nil, &PlanError{err}
-	}
-	plan, err := DecodePlan(data)
-	if err != nil {
-		return nil, &PlanError{err}
+		return nil, err
 	}
 	if plan.Digest() != e.Run.Plan {
 		return nil, &PlanError{errors.New("it is not the one that the run was started with")}

@@ -209,3 +209,31 @@ func TestRehearsalInterrupted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What is not, byte for byte, a plan as it is written is refused, with the
+// reason.
+func TestDecodePlan(t *testing.T) {
+	plan := &Plan{Header: PlanHeader{Format: PlanFormat}, Body: PlanBody{Playbook: "p", Steps: []PlannedStep{{
+		Step: "a", In: map[string]any{"n": 1, "text": "<&>"}, Write: &Write{Method: "POST", Body: json.RawMessage(`{"a":[1,2]}`)},
+	}}}}
+	data, err := plan.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := DecodePlan(data)
+	if err != nil || back.Digest() != plan.Digest() {
+		t.Errorf("%v; it reads back as another: %+v", err, back)
+	}
+	for text, says := range map[string]string{
+		"": "empty", "{": "no plan, or was cut short", "[]": "no plan, or was cut short", "{}": "no header with a format",
+		`{"header":{"format":2}}`:                       "of format 2",
+		`{"header":{"format":1,"more":1}}`:              "another version",
+		strings.Replace(string(data), `"p"`, `"p" `, 1): "changed since",
+		string(data[:len(data)/2]):                      "no plan, or was cut short",
+		string(data) + "{}":                             "no plan, or was cut short",
+	} {
+		if _, err := DecodePlan([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%.40q: %v, which does not say %q", text, err, says)
+		}
+	}
+}

@@ -3,37 +3,15 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/spf13/cobra"
 
 	"example.com/rekey/runner"
 )
-
-// takeUpFlags are the flags of the verbs that take up a run again.
-type takeUpFlags struct {
-	yes                  bool
-	settle, lockTimeout  time.Duration
-	files                []string // --input-file
-	adopt, done, notDone []string
-	because              string
-}
 
 const decideHelp = `
 Of a write of which nobody can tell whether it happened, you can say so, STEP
 with the key of its loop's item: --adopt STEP=ID (it happened, and made the
 object with that id), --not-done STEP (it did not), --done STEP --because TEXT
 (it happened). What it made is read from the org in any case.`
-
-func (f *takeUpFlags) register(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before the first write")
-	cmd.Flags().StringArrayVar(&f.adopt, "adopt", nil, "`STEP=ID`: the step's write happened and made what has that id")
-	cmd.Flags().StringArrayVar(&f.notDone, "not-done", nil, "the write of this `STEP` did not happen")
-	cmd.Flags().StringArrayVar(&f.done, "done", nil, "the write of this `STEP` happened; with --because")
-	cmd.Flags().StringVar(&f.because, "because", "", "with --done: how you know, for the record (`text`)")
-	settleFlag(cmd, &f.settle)
-	lockTimeoutFlag(cmd, &f.lockTimeout)
-}
 
 // decisions are what the flags say of writes in doubt.
 func (f *takeUpFlags) decisions() (out []runner.Decision, err error) {

@@ -30,39 +30,23 @@ from REKEY_INPUT_NAME, --input-file or the prompt.
 
 // resume shows where a run stands, asks, and goes on with it.
 func (a *app) resume(ctx context.Context, text string, f *takeUpFlags) error {
-	local, run, claims, err := a.findIdle(ctx, "resume", text, f, a.notResumable)
+	t, err := a.findIdle(ctx, "resume", text, f, a.notResumable)
 	if err != nil {
 		return err
 	}
-	defer a.release(claims)
-	info := run.Info()
-	program, err := programOf(&run)
+	defer t.close()
+	own := ownInputs{values: t.run.Info().Inputs, secrets: t.machine.Secrets(), was: "the run was started"}
+	_, secrets, err := a.inputsOf(ctx, t.program, t.org, own, inputFlags{files: f.files})
 	if err != nil {
 		return err
 	}
-	m, decisions, err := f.decided(&run, program)
-	if err != nil {
+	if err := view.Result(a.stderr, &t.run, ""); err != nil {
 		return err
 	}
-	org, err := a.openOrgOf(info)
-	if err != nil {
+	if err := a.approve(ctx, f.yes, "Go on with this in "+t.org.name+"?"); err != nil {
 		return err
 	}
-	defer org.close()
-	own := ownInputs{values: info.Inputs, secrets: m.Secrets(), was: "the run was started"}
-	_, secrets, err := a.inputsOf(ctx, program, org, own, inputFlags{files: f.files})
-	if err != nil {
-		return err
-	}
-	if err := view.Result(a.stderr, &run, ""); err != nil {
-		return err
-	}
-	if err := a.approve(ctx, f.yes, "Go on with this in "+org.name+"?"); err != nil {
-		return err
-	}
-	return a.takeUp(ctx, local, info.ID, program, org, false, func(c *runner.Catalogue, moved runner.Moved) (*runner.Machine, error) {
-		return local.Resume(ctx, info.ID, program, c, runner.TakeUp{Secrets: secrets, Decisions: decisions, Moved: moved})
-	})
+	return t.goOn(ctx, false, t.local.Resume, runner.TakeUp{Secrets: secrets, Decisions: t.decisions})
 }
 
 // notResumable refuses a run that has ended.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"example.com/rekey/runner"
-	"example.com/rekey/runner/journal"
 )
 
 // stateFolder is where runs, the CA's ledger and the sandbox are kept. It need
@@ -81,15 +80,6 @@ func readRun(local *runner.Local, id string) (runner.StoredRun, error) {
 		err = coded(exitBusy, err)
 	}
 	return run, err
-}
-
-// planOf reads the plan kept with a run; nil when there is none.
-func planOf(local *runner.Local, id string) ([]byte, error) {
-	data, err := journal.ReadFile(filepath.Join(local.Dir, "runs", id, "plan.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
 }
 
 // rollbackCommand line that undoes a run, as the user can type it.

@@ -235,9 +235,9 @@ func TestPlanReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := ReadPlan(data)
-	if back == nil || len(back.Body.Steps) != len(plan.Body.Steps) {
-		t.Fatal("a plan that was encoded does not read back")
+	back, err := runner.DecodePlan(data)
+	if err != nil || len(back.Body.Steps) != len(plan.Body.Steps) {
+		t.Fatal("a plan that was encoded does not read back", err)
 	}
 	if got, want := planText(t, back), planText(t, plan); got != want {
 		t.Errorf("read back it reads\n%s\nwant\n%s", got, want)

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -232,16 +231,4 @@ func (p *undoPage) resolve(text string) string {
 		}
 		return m
 	})
-}
-
-// ReadPlan reads a plan that was kept beside a journal; nil if there is none
-// that can be read, which a view can do without.
-func ReadPlan(data []byte) *runner.Plan {
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.UseNumber()
-	var plan runner.Plan
-	if dec.Decode(&plan) != nil || plan.Header.Format != runner.PlanFormat {
-		return nil
-	}
-	return &plan
 }

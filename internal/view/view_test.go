@@ -282,18 +282,3 @@ func TestWrote(t *testing.T) {
 		t.Error("a write that did not happen is said to have")
 	}
 }
-
-func TestReadPlan(t *testing.T) {
-	data, err := everything().Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if plan := ReadPlan(data); plan == nil || len(plan.Body.Steps) != 6 {
-		t.Errorf("a plan that was encoded reads as %v", plan)
-	}
-	for _, text := range []string{"", "{", "{}", `{"header":{"format":2}}`} {
-		if ReadPlan([]byte(text)) != nil {
-			t.Errorf("%q reads as a plan", text)
-		}
-	}
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/rekey/internal/okta"
 	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
 	"example.com/rekey/steps"
@@ -80,6 +81,9 @@ func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, r
 	if err == nil {
 		t.org, err = a.openOrgOf(info)
 	}
+	if err == nil {
+		err = t.reach(ctx)
+	}
 	if err != nil {
 		t.close()
 		return nil, err
@@ -97,6 +101,33 @@ func (t *takenUp) prepare(f *takeUpFlags, refuse func(*runner.StoredRun) error) 
 	}
 	t.machine, t.decisions, err = f.decided(&t.run, t.program)
 	return err
+}
+
+// reach asks the org for an owner of the run before anything is recorded: a
+// wrong token, or a network that is down, is no reason for the run to fail.
+func (t *takenUp) reach(ctx context.Context) error {
+	for _, name := range t.run.Summary().Owners {
+		owner, err := okta.ParseOwner(name)
+		if err != nil {
+			continue // what local steps claim
+		}
+		client, err := okta.New(t.org.config)
+		if err == nil {
+			_, err = client.Object(ctx, owner)
+		}
+		switch {
+		case err == nil || okta.NotFound(err):
+			return nil
+		case ctx.Err() != nil:
+			return errInterrupted
+		}
+		code := exitFailed
+		if t.run.Remains() {
+			code = exitStopped
+		}
+		return &exitError{code: code, message: err.Error(), hint: "nothing was done, and the run stays as it is: mend that, and try again"}
+	}
+	return nil
 }
 
 // close gives the org and the claims back.

@@ -121,8 +121,10 @@ func well(state runner.State) bool {
 func (p *runPage) stands() bool { return well(p.summary.State) || p.run.Remains() }
 
 // rolled reports whether a rollback of the run began.
-func (p *runPage) rolled() bool {
-	return p.summary.State == runner.StateRolledBack || slices.ContainsFunc(p.run.Events, func(e runner.Timed) bool { return e.Kind == runner.EvRollback && e.Step == "" })
+func (p *runPage) rolled() bool { return rolled(p.run, p.summary) }
+
+func rolled(run *runner.StoredRun, s runner.Summary) bool {
+	return s.State == runner.StateRolledBack || slices.ContainsFunc(run.Events, func(e runner.Timed) bool { return e.Kind == runner.EvRollback && e.Step == "" })
 }
 
 // sentence is a run's state in words, and what that means for the org.
@@ -148,6 +150,9 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 	case runner.StateRollbackIncomplete:
 		return "rollback incomplete; a person must look at the org"
 	case runner.StateInterrupted:
+		if rolled(run, s) {
+			return "its rollback was interrupted part-way"
+		}
 		return "interrupted part-way"
 	case runner.StateAbandoned:
 		if !run.Remains() {
@@ -253,11 +258,19 @@ func (p *runPage) next(rollback string) {
 	switch p.summary.State {
 	case runner.StateRollbackIncomplete:
 		p.line("Once the cause is gone, try the rollback again: " + rollback)
+		p.line("To leave it as it is: " + commandLine("abandon", p.summary, rollback) + " --because \"why\"")
 	case runner.StateDoneWithFailures:
 		p.line("To try the items that failed once more, run the playbook for them alone.")
 		p.line("To undo the others: " + rollback)
 	default:
-		if p.summary.State.Resumable() {
+		switch {
+		case p.rolled():
+			p.line("To go on undoing it: " + rollback)
+			return
+		case len(p.run.Unclear()) > 0 && s.Resumable():
+			p.line("To undo it, say the same to: " + rollback)
+			return
+		case s.Resumable():
 			p.line("To go on with it: " + commandLine("resume", p.summary, rollback))
 		}
 		p.line("To undo it: " + rollback)

@@ -316,7 +316,7 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 	}
 	for {
 		began := x.clock.now() // what the answer tells may be as old as that
-		look := &guard{run: g.run, step: g.step, lastSend: deadline}
+		look := &guard{run: g.run, step: g.step, lastSend: deadline, undoing: cmd.undo}
 		step, t, err := x.instance(cmd, look)
 		var v Verdict
 		if err == nil {

@@ -84,6 +84,13 @@ func LastSend(ctx context.Context) time.Time {
 	return time.Time{}
 }
 
+// Undoing reports whether, within Recover, what the write did is to be undone:
+// then a part of it is as much as all of it.
+func Undoing(ctx context.Context) bool {
+	g, ok := ctx.Value(guardKey{}).(*guard)
+	return ok && g.undoing
+}
+
 // Here names the run and the step that are being carried out; the key of a
 // loop's item belongs to the step.
 func Here(ctx context.Context) (run, step string) {
@@ -103,6 +110,7 @@ type guard struct {
 	plan      *drift // what the plan says of the write; nil: nothing
 	missing   []string
 	lastSend  time.Time
+	undoing   bool // of Recover: an undo follows
 
 	mu        sync.Mutex
 	write     *Call

@@ -182,28 +182,32 @@ func (s *ExportCertificate) Undo(ctx context.Context) ([]runner.Residue, error) 
 	return residues, nil
 }
 
-// Recover looks which of the files are there. One of several is enough: it has
-// to be undone.
+// Recover looks which of the files are there. A part of them has to be undone;
+// to go on with it is for a person.
 func (s *ExportCertificate) Recover(ctx context.Context) (runner.Verdict, error) {
 	files, err := s.files()
 	if err != nil {
 		return runner.Verdict{}, err
 	}
-	files = s.missing(files)
-	var absent []string
-	for _, f := range files {
-		there, err := s.env.Files.Read(f.at)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var there, absent []string
+	for _, f := range s.missing(files) {
+		data, err := s.env.Files.Read(f.at)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return runner.Verdict{}, err
-		}
-		if err != nil || !bytes.Equal(there, f.data) {
+		case err == nil && bytes.Equal(data, f.data):
+			there = append(there, f.path)
+		default:
 			absent = append(absent, f.path)
 		}
 	}
-	if len(absent) > 0 && len(absent) == len(files) {
+	switch {
+	case len(there) == 0 && len(absent) > 0:
 		return runner.Verdict{Outcome: runner.Not}, nil
-	}
-	if len(absent) > 0 {
+	case len(absent) > 0 && !runner.Undoing(ctx):
+		return runner.Verdict{Outcome: runner.Ambiguous, Reason: fmt.Sprintf("of its files it wrote %s, and not %s; remove what it wrote and say that it is not done",
+			strings.Join(there, ", "), strings.Join(absent, ", "))}, nil
+	case len(absent) > 0:
 		runner.Warn(ctx, "of the files some were not written: %s", strings.Join(absent, ", "))
 	}
 	return runner.Verdict{Outcome: runner.Happened}, s.describe()

@@ -201,6 +201,24 @@ func TestExportRecovers(t *testing.T) {
 	}
 }
 
+// One that was killed between two of its files is not taken for done; to undo
+// it, a part is as much as all.
+func TestExportOfAPart(t *testing.T) {
+	f, pem, _ := exporting(t)
+	dir := t.TempDir()
+	r := f.run("export_certificate", data{"certificate": pem, "path": filepath.Join(dir, "a.pem"), "formats": []any{"pem", "der"}}).done()
+	r.cut(runner.EvDone)
+	if err := os.Remove(filepath.Join(dir, "a.der")); err != nil {
+		t.Fatal(err)
+	}
+	r.resume()
+	if v := r.verdict(); r.machine.State() != runner.StateStuck || !strings.Contains(v.Reason, "it wrote "+filepath.Join(dir, "a.pem")+", and not "+filepath.Join(dir, "a.der")) {
+		t.Errorf("%s, %+v", r.machine.State(), v)
+	}
+	r.undone()
+	requireFiles(t, dir, nil)
+}
+
 // OSFiles creates a file whole, once, and leaves nothing else behind.
 func TestOSFiles(t *testing.T) {
 	dir := t.TempDir()

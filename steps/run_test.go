@@ -104,6 +104,16 @@ func (r *run) rollback() []sent {
 	return r.w.requests()
 }
 
+// resume goes on with the run.
+func (r *run) resume() {
+	r.w.t.Helper()
+	var err error
+	r.machine, err = r.w.local.Resume(context.Background(), r.id, r.program, r.w.catalogue(), runner.TakeUp{Secrets: r.secrets})
+	if err != nil {
+		r.w.t.Fatal(err)
+	}
+}
+
 // event is the last event of a kind; the zero Event if there was none.
 func (r *run) event(kind runner.EventKind) runner.Event {
 	for _, e := range slices.Backward(r.events) {

@@ -107,6 +107,9 @@ func (l *Local) Run(ctx context.Context, p *Program, c *Catalogue, spec Spec) (*
 		return r.machine, err
 	}
 	if spec.Plan != nil {
+		if err := l.used(spec.Plan, spec.ID); err != nil {
+			return r.machine, err
+		}
 		r.executor.drift = newDrift(spec.Plan, spec.ID)
 	}
 	return r.machine, r.loop(ctx)

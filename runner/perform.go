@@ -69,6 +69,10 @@ type unknown interface{ OutcomeUnknown() bool }
 // anything can run: an unreadable key, a wrong passphrase.
 type invalidSetting interface{ InvalidSetting() bool }
 
+// changed is implemented by errors that say that somebody else has just changed
+// what was seen.
+type changed interface{ Changed() bool }
+
 // perform carries a command out and returns what came of it; a failure is an
 // event as well. ctx ends waiting and reading, and then there is no event:
 // what was asked for is asked for again when the run goes on. A write in
@@ -87,7 +91,7 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 	}
 	if cmd.Op == OpRecover {
 		if d, ok := x.decision(cmd.Name); ok {
-			return x.decide(ctx, cmd, d), true
+			return x.decide(ctx, cmd, d), ctx.Err() == nil
 		}
 		return x.recover(ctx, cmd, g, e)
 	}
@@ -271,8 +275,10 @@ func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
 	e.Drift = g.drifted
 	if err != nil {
 		var setting invalidSetting
+		var by changed
 		e.Kind, e.Error = EvFailed, err.Error()
 		e.Setting = errors.As(err, &setting) && setting.InvalidSetting()
+		e.Drift = e.Drift || errors.As(err, &by) && by.Changed()
 	}
 }
 

@@ -21,6 +21,10 @@ func (e *UsedError) Error() string {
 	return "the plan was carried out already, by run " + e.Run + "; make a new one"
 }
 
+// began ends a mark of which the run is on record: from then on the plan is
+// used, whatever becomes of that record.
+const began = " began"
+
 // Unused reports, as a *UsedError, that a saved plan was carried out before. A
 // run that never came on record has not used its plan.
 func (l *Local) Unused(plan *Plan) error {
@@ -31,7 +35,10 @@ func (l *Local) Unused(plan *Plan) error {
 	if err != nil {
 		return fmt.Errorf("whether the plan was carried out before cannot be told: %w; check the state folder", err)
 	}
-	run := strings.TrimSpace(string(data))
+	run, used := strings.CutSuffix(strings.TrimSpace(string(data)), began)
+	if used {
+		return &UsedError{run}
+	}
 	records, _, err := journal.Read(filepath.Join(l.runDir(run), "journal.jsonl"))
 	if run == "" || len(records) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
 		return nil
@@ -49,12 +56,26 @@ func (l *Local) use(plan *Plan, run string) error {
 	if err := l.Unused(plan); err != nil {
 		return err
 	}
+	return l.mark(plan, run)
+}
+
+// used makes the mark of a saved plan outlive the run's record, now that there
+// is one.
+func (l *Local) used(plan *Plan, run string) error {
+	if plan.Header.Expires.IsZero() {
+		return nil
+	}
+	return l.mark(plan, run+began)
+}
+
+// mark names the run of a saved plan, durably.
+func (l *Local) mark(plan *Plan, text string) error {
 	path := l.usePath(plan)
 	if err := journal.MakeFolders(filepath.Dir(path)); err != nil {
 		return &JournalError{Err: err}
 	}
 	failpoint.Hit("plan.use.before")
-	err := journal.WriteFile(path, []byte(run+"\n"), 0o600)
+	err := journal.WriteFile(path, []byte(text+"\n"), 0o600)
 	failpoint.Hit("plan.use.after")
 	if err != nil {
 		return &JournalError{Err: err}

@@ -51,6 +51,11 @@ func (s *kidSwitch) observe(ctx context.Context, env *Env, o okta.Owner) error {
 	return nil
 }
 
+// changedSince is why a write did not follow what was seen.
+type changedSince struct{ error }
+
+func (changedSince) Changed() bool { return true }
+
 func (s *kidSwitch) do(ctx context.Context, env *Env, o okta.Owner) error {
 	if s.Previous == s.Kid {
 		return nil
@@ -61,7 +66,7 @@ func (s *kidSwitch) do(ctx context.Context, env *Env, o okta.Owner) error {
 	}
 	pointer := okta.SigningPointer(o.Kind)
 	if now := object.Text(pointer); now != s.Previous || okta.Digest(object.Without(pointer)) != s.Rest {
-		return fmt.Errorf("%s was changed by somebody else just now (its kid is %s): nothing was written; run again", o, orNone(now))
+		return changedSince{fmt.Errorf("%s was changed by somebody else just now (its kid is %s): nothing was written; run again", o, orNone(now))}
 	}
 	next, change := object.Changed(pointer, s.Kid)
 	return replace(ctx, env, o, next, change)

@@ -296,3 +296,14 @@ steps:
 		t.Errorf("exit code %d, %q\n%s", e.code, ada.wrote(), e)
 	}
 }
+
+// The last look before the PUT finds a change as well, and says so in the same
+// way.
+func TestDriftRightBeforeTheWrite(t *testing.T) {
+	w := newLostWorld(t)
+	ada := w.admin("ada", "GET /api/v1/apps/"+lostApp.ID+"@3=change:label")
+	e := ada.must(exitStale, append([]string{"run", "activate-app-key", "--yes"}, ada.inputs("activate-app-key")...)...)
+	if !strings.Contains(e.stderr, "was changed by somebody else just now") || len(ada.wrote()) > 0 {
+		t.Errorf("%q\n%s", ada.wrote(), e)
+	}
+}

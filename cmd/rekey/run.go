@@ -113,6 +113,9 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 	if err := a.approve(ctx, f.yes, "Carry this out in "+org.name+"?"); err != nil {
 		return err
 	}
+	if err := a.expired(made.plan); err != nil { // while others were waited for, or an answer
+		return err
+	}
 	return a.execute(ctx, program, org, made, id, f)
 }
 

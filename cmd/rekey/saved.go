@@ -49,7 +49,6 @@ func stale(message string) error {
 // made with.
 func (a *app) saved(ctx context.Context, program *runner.Program, o *org, f *runFlags, plan *runner.Plan) (*rehearsal, error) {
 	body, header := &plan.Body, &plan.Header
-	now := a.now()
 	switch {
 	case body.Offline:
 		return nil, invalid("the plan was made with --offline, of an org that was invented", "make a plan of the real one")
@@ -59,21 +58,30 @@ func (a *app) saved(ctx context.Context, program *runner.Program, o *org, f *run
 		return nil, invalid(fmt.Sprintf("the plan is one of %s, and this is %s", body.Playbook, program.Playbook.Name), "give the playbook that the plan was made of")
 	case body.Digest != program.Playbook.Digest():
 		return nil, stale(fmt.Sprintf("the plan was made of another text of %s %s than this one", body.Playbook, body.Version))
-	case !now.Before(header.Expires):
-		return nil, stale("the plan expired on " + header.Expires.UTC().Format(time.RFC3339))
 	case f.onFailure != "" && f.onFailure != body.OnFailure:
 		return nil, usage(fmt.Sprintf("--on-failure=%s is not what the plan was made with (%s)", f.onFailure, body.OnFailure), "leave it out, or make a new plan")
 	case body.Org != o.name:
 		return nil, invalid(fmt.Sprintf("the plan was made for %s, and this is %s", body.Org, o.name), "name the plan's org by OKTA_CLIENT_ORGURL, or by --sandbox")
 	}
-	if err := a.local(o.dir).Unused(plan); err != nil {
-		return nil, staleOf(err)
+	err := a.expired(plan)
+	if err == nil {
+		err = staleOf(a.local(o.dir).Unused(plan))
+	}
+	if err != nil {
+		return nil, err
 	}
 	made := &rehearsal{plan: plan}
 	own := ownInputs{values: body.Inputs, secrets: body.Secrets, was: "the plan was made"}
-	var err error
 	made.public, made.secret, err = a.inputsOf(ctx, program, o, own, f.inputs)
 	return made, err
+}
+
+// expired refuses a saved plan that may no longer be carried out.
+func (a *app) expired(plan *runner.Plan) error {
+	if end := plan.Header.Expires; !end.IsZero() && !a.now().Before(end) {
+		return stale("the plan expired on " + end.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // staleOf gives the error of a plan that was used its exit code.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -65,11 +66,17 @@ func (s *kidSwitch) do(ctx context.Context, env *Env, o okta.Owner) error {
 		return err
 	}
 	pointer := okta.SigningPointer(o.Kind)
-	if now := object.Text(pointer); now != s.Previous || okta.Digest(object.Without(pointer)) != s.Rest {
+	before, _ := object.At(pointer)
+	now := object.Text(pointer)
+	if now == s.Previous {
+		// What else the owner holds is compared with what was seen when it is sent.
+		change := okta.Change{Pointer: pointer, From: before, To: s.Kid, Rest: s.Rest}
+		err = replace(ctx, env, o, object.With(pointer, s.Kid), change)
+	}
+	if now != s.Previous || errors.Is(err, okta.ErrOtherChange) {
 		return changedSince{fmt.Errorf("%s was changed by somebody else just now (its kid is %s): nothing was written; run again", o, orNone(now))}
 	}
-	next, change := object.Changed(pointer, s.Kid)
-	return replace(ctx, env, o, next, change)
+	return err
 }
 
 // replace sends an owner back and reads it again: another kid than the one

@@ -65,8 +65,9 @@ type Change struct {
 }
 
 // Client talks to one org. It is safe for concurrent use if the functions of
-// its Config are: nothing in it changes after [New], each operation waits for
-// itself alone when it is rate-limited, and connections are shared. Printing
+// its Config are: nothing changes after [New] but what was decoded last, each
+// operation waits for itself alone when it is rate-limited, and connections are
+// shared. Printing
 // one shows the org's address only.
 type Client struct {
 	base      string // scheme://host[:port], no slash at the end
@@ -80,6 +81,7 @@ type Client struct {
 	onAnswer  func(context.Context, Call, int, string)
 	timeout   time.Duration
 	agent     string
+	recent    *recent
 }
 
 // New checks the settings and makes a client; it sends nothing. An error is a
@@ -103,6 +105,7 @@ func New(cfg Config) (*Client, error) {
 		onAnswer:  cfg.OnAnswer,
 		timeout:   cfg.Timeout,
 		agent:     cfg.UserAgent,
+		recent:    &recent{},
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -18,8 +18,15 @@ import (
 // Values may be what decoding yields, json.RawMessage, [Object], [Key] (by its
 // Raw text, if it has one) or anything that encoding/json takes.
 func Differences(a, b any) []string {
-	var found []string
-	differ("", compared(a), compared(b), &found)
+	if found := differences(compared(a), compared(b)); len(found) == 0 {
+		return nil
+	}
+	// Two ways of writing one text or name in Go are no difference.
+	return differences(compared(normal(a)), compared(normal(b)))
+}
+
+func differences(a, b any) (found []string) {
+	differ("", a, b, &found)
 	slices.Sort(found)
 	return found
 }
@@ -32,22 +39,16 @@ func Digest(v any) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// compared is v in normal form without what is ignored. It may share parts with
-// v: it is only looked at.
+// compared is v without what is ignored. It may share parts with v: it is only
+// looked at.
 func compared(v any) any {
-	if o, ok := v.(Object); ok {
-		v = map[string]any(o)
-	}
-	if !isNormal(v) {
-		v = normal(v)
-	}
-	m, ok := v.(map[string]any)
+	m, ok := plain(v).(map[string]any)
 	if !ok {
-		return v
+		return plain(v)
 	}
 	m = without(m, "lastUpdated", "created", "_links", "_embedded")
-	if c, ok := m["credentials"].(map[string]any); ok {
-		if s, ok := c["signing"].(map[string]any); ok {
+	if c, ok := plain(m["credentials"]).(map[string]any); ok {
+		if s, ok := plain(c["signing"]).(map[string]any); ok {
 			c = maps.Clone(c)
 			c["signing"] = without(s, "lastRotated", "nextRotation")
 			m["credentials"] = c
@@ -66,27 +67,50 @@ func without(m map[string]any, names ...string) map[string]any {
 }
 
 func differ(at string, a, b any, found *[]string) {
-	switch x := a.(type) {
+	if same(a, b) {
+		return
+	}
+	switch x := plain(a).(type) {
 	case map[string]any:
-		if y, ok := b.(map[string]any); ok {
+		if y, ok := plain(b).(map[string]any); ok {
 			differMaps(at, x, y, found)
 			return
 		}
 	case []any:
-		if y, ok := b.([]any); ok {
+		if y, ok := plain(b).([]any); ok {
 			differLists(at, x, y, found)
 			return
 		}
+	}
+	*found = append(*found, at)
+}
+
+// same reports whether two values are equal; where is asked only of the few
+// that are not.
+func same(a, b any) bool {
+	b = plain(b)
+	switch x := plain(a).(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for name, v := range x {
+			if w, ok := y[name]; !ok || !same(v, w) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		y, ok := b.([]any)
+		return ok && slices.EqualFunc(x, y, same)
 	default:
 		switch b.(type) {
 		case map[string]any, []any: // not to be compared with ==
-		default:
-			if a == b {
-				return
-			}
+			return false
 		}
+		return x == b
 	}
-	*found = append(*found, at)
 }
 
 func differMaps(at string, a, b map[string]any, found *[]string) {

@@ -5,127 +5,93 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
 	"strconv"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxDepth bounds the nesting of an object: deeper ones are no app of Okta's
 // but an attempt on the stack.
 const maxDepth = 500
 
-// decodeValue reads one JSON value, refusing what a map cannot hold.
+// decodeValue reads one JSON value, refusing what a map cannot hold: jsontext
+// refuses text that is no UTF-8 and half a surrogate pair, readMap a member
+// twice.
 func decodeValue(data []byte) (any, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("the JSON is no UTF-8")
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
+	v, err := readValue(dec, 0)
+	if err == nil {
+		err = wantEnd(dec)
 	}
-	if !json.Valid(data) {
-		var probe json.RawMessage
-		return nil, fmt.Errorf("this is no JSON: %w", json.Unmarshal(data, &probe))
-	}
-	if loneSurrogate(data) {
-		return nil, errors.New("the JSON holds half a surrogate pair, which cannot be sent back as it came")
-	}
-	if v, ok := decodePlain(data); ok {
-		return v, nil
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	return readValue(dec, 0)
-}
-
-// decodePlain reads a JSON value that holds no member twice and is not deep,
-// several times faster than token by token. A map takes the last of several
-// members in silence, but it then has fewer than there are colons.
-func decodePlain(data []byte) (v any, ok bool) {
-	colons, deepest := shape(data)
-	if deepest > maxDepth {
-		return nil, false
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	err := dec.Decode(&v)
-	return v, err == nil && membersIn(v) == colons
-}
-
-// shape counts the colons outside strings of a valid JSON text, one for each
-// member, and its levels of nesting.
-func shape(data []byte) (colons, deepest int) {
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			for i++; data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-		case ':':
-			colons++
-		case '{', '[':
-			depth++
-			deepest = max(deepest, depth)
-		case '}', ']':
-			depth--
-		}
-	}
-	return colons, deepest
-}
-
-// membersIn counts the members of all objects in a decoded value.
-func membersIn(v any) (n int) {
-	switch v := v.(type) {
-	case map[string]any:
-		n = len(v)
-		for _, e := range v {
-			n += membersIn(e)
-		}
-	case []any:
-		for _, e := range v {
-			n += membersIn(e)
-		}
-	}
-	return n
-}
-
-// readValue reads the next value of a text known to be one JSON value.
-func readValue(dec *json.Decoder, depth int) (any, error) {
-	t, err := dec.Token()
 	if err != nil {
 		return nil, err
+	}
+	return v, nil
+}
+
+func wantEnd(dec *jsontext.Decoder) error {
+	switch _, err := dec.ReadToken(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		return errors.New("this is no JSON: more follows after its value")
+	default:
+		return notJSON(err)
+	}
+}
+
+func notJSON(err error) error { return fmt.Errorf("this is no JSON: %w", err) }
+
+// readValue reads the next value.
+func readValue(dec *jsontext.Decoder, depth int) (any, error) {
+	t, err := dec.ReadToken()
+	if err != nil {
+		return nil, notJSON(err)
 	}
 	if depth > maxDepth {
 		return nil, fmt.Errorf("the JSON is nested deeper than %d", maxDepth)
 	}
-	switch t {
-	case json.Delim('{'):
+	switch t.Kind() {
+	case '{':
 		return readMap(dec, depth)
-	case json.Delim('['):
-		list := []any{}
-		for dec.More() {
-			e, err := readValue(dec, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, e)
-		}
-		_, err := dec.Token()
-		return list, err
+	case '[':
+		return readList(dec, depth)
+	case '"':
+		return t.String(), nil
+	case '0':
+		return json.Number(t.String()), nil
+	case 't', 'f':
+		return t.Bool(), nil
 	}
-	return t, nil
+	return nil, nil
 }
 
-func readMap(dec *json.Decoder, depth int) (any, error) {
-	m := map[string]any{}
-	for dec.More() {
-		t, err := dec.Token()
+func readList(dec *jsontext.Decoder, depth int) (any, error) {
+	list := []any{}
+	for dec.PeekKind() != ']' {
+		e, err := readValue(dec, depth+1)
 		if err != nil {
 			return nil, err
 		}
-		name, _ := t.(string)
+		list = append(list, e)
+	}
+	_, err := dec.ReadToken()
+	return list, err
+}
+
+func readMap(dec *jsontext.Decoder, depth int) (any, error) {
+	m := map[string]any{}
+	for dec.PeekKind() != '}' {
+		t, err := dec.ReadToken()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		name := t.String()
 		if _, twice := m[name]; twice {
 			return nil, fmt.Errorf("the JSON holds the member %s twice", clip(strconv.Quote(name), 80))
 		}
@@ -133,37 +99,8 @@ func readMap(dec *json.Decoder, depth int) (any, error) {
 			return nil, err
 		}
 	}
-	_, err := dec.Token()
+	_, err := dec.ReadToken()
 	return m, err
-}
-
-// loneSurrogate looks for an escape such as \ud800 without its other half,
-// which encoding/json would quietly replace. The input is valid JSON, so that
-// a backslash occurs in strings only.
-func loneSurrogate(data []byte) bool {
-	unit := func(i int) (rune, bool) {
-		if i+6 > len(data) || data[i] != '\\' || data[i+1] != 'u' {
-			return 0, false
-		}
-		n, err := strconv.ParseUint(string(data[i+2:i+6]), 16, 32)
-		return rune(n), err == nil
-	}
-	for i := 0; i < len(data); i++ {
-		if data[i] != '\\' {
-			continue
-		}
-		r, ok := unit(i)
-		if !ok || !utf16.IsSurrogate(r) {
-			i++ // over the escaped character
-			continue
-		}
-		low, ok := unit(i + 6)
-		if !ok || utf16.DecodeRune(r, low) == utf8.RuneError {
-			return true
-		}
-		i += 11
-	}
-	return false
 }
 
 // normal is a deep copy of v made of the types that decoding yields. What has
@@ -214,26 +151,22 @@ func normal(v any) any {
 	return normalOther(v)
 }
 
-// isNormal reports whether v is in normal form already, as what was decoded is.
-func isNormal(v any) bool {
-	switch v := v.(type) {
-	case nil, bool:
-		return true
-	case string:
-		return utf8.ValidString(v)
-	case json.Number:
-		return isNumber(string(v))
-	case []any:
-		return v != nil && !slices.ContainsFunc(v, func(e any) bool { return !isNormal(e) })
+// plain is v as one of the types that decoding yields; what is in it may be of
+// others.
+func plain(v any) any {
+	switch m := v.(type) {
+	case nil, bool, string, json.Number, []any:
+		return v
+	case Object:
+		v = map[string]any(m)
 	case map[string]any:
-		for name, e := range v {
-			if !utf8.ValidString(name) || !isNormal(e) {
-				return false
-			}
-		}
-		return v != nil
+	default:
+		return normal(v)
 	}
-	return false
+	if m := v.(map[string]any); m == nil {
+		return nil
+	}
+	return v
 }
 
 func normalMap(v map[string]any) any {
@@ -274,15 +207,63 @@ func isNumber(s string) bool {
 	return s != "" && (s[0] == '-' || '0' <= s[0] && s[0] <= '9') && '0' <= s[len(s)-1] && s[len(s)-1] <= '9' && json.Valid([]byte(s))
 }
 
-// encode writes a value in normal form.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil // not for a value in normal form
+// encode writes the normal form of a value, members sorted by name.
+func encode(v any) []byte { return appendValue(make([]byte, 0, 4096), v) }
+
+func appendValue(b []byte, v any) []byte {
+	switch v := plain(v).(type) {
+	case bool:
+		return strconv.AppendBool(b, v)
+	case string:
+		return appendText(b, v)
+	case json.Number:
+		if !isNumber(string(v)) {
+			return appendText(b, string(v))
+		}
+		return append(b, v...)
+	case []any:
+		return appendList(b, v)
+	case map[string]any:
+		return appendMap(b, v)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return append(b, "null"...)
+}
+
+func appendList(b []byte, list []any) []byte {
+	b = append(b, '[')
+	for i, e := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendValue(b, e)
+	}
+	return append(b, ']')
+}
+
+func appendMap(b []byte, m map[string]any) []byte {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		if !utf8.ValidString(name) {
+			return appendValue(b, normalNames(m))
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	b = append(b, '{')
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(b, name), ':')
+		b = appendValue(b, m[name])
+	}
+	return append(b, '}')
+}
+
+// appendText quotes a text; a stray byte becomes U+FFFD.
+func appendText(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, s)
+	return b
 }
 
 func kindName(v any) string {

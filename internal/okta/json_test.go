@@ -8,48 +8,83 @@ import (
 	"testing"
 )
 
-// slowly reads a JSON value token by token, as decodeValue does with what it
-// must look at closely.
-func slowly(data []byte) (any, error) {
+// judged is what encoding/json makes of a JSON text.
+func judged(data []byte) (v any, err error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	return readValue(dec, 0)
+	err = dec.Decode(&v)
+	return v, err
 }
 
-// wantSame checks that the quick way of reading and the close look agree.
-func wantSame(t *testing.T, data []byte) {
+// wantAgreement has encoding/json judge how a text is read and written.
+func wantAgreement(t *testing.T, data []byte) (read bool) {
 	t.Helper()
+	got, err := decodeValue(data)
+	if err != nil {
+		return false
+	}
 	if !json.Valid(data) {
-		return
+		t.Fatalf("%q is no JSON, and was read", data)
 	}
-	close, err := slowly(data)
-	if quick, ok := decodePlain(data); ok && (err != nil || !reflect.DeepEqual(quick, close)) {
-		t.Errorf("%s: quickly %#v, closely %#v, %v", data, quick, close, err)
+	want, err := judged(data)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q was read as %#v instead of %#v, %v", data, got, want, err)
 	}
+	text := encode(got)
+	back, err := judged(text)
+	if err != nil || !reflect.DeepEqual(back, want) || bytes.ContainsAny(text, "\n\t") {
+		t.Fatalf("%q was written as %q, %v", data, text, err)
+	}
+	return true
 }
 
-var jsonTexts = []string{
-	`{}`, `[]`, `null`, `"a:b"`, `{"a": [], "b": {}, "c": null, "d": "\"{:[\\", "e": 1.50, "f": [{"a": 1}, {"a": 2}]}`,
-	`{"a": 1, "a": 1}`, `{"a": {"b": 1, "b": 2}}`, `[{"a": [{"b": 1, "\u0062": 2}]}]`, `{"a\\": ":", "a\"": 1}`, "\t[ 1e400 , -0 ]\n",
-	strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2),
+var readable = []string{
+	`{}`, `[]`, `null`, `true`, ` "a:b" `, `{"a": [], "b": {}, "c": null, "d": "\"{:[\\", "e": 1.50, "f": [{"a": 1}, {"a": 2}]}`,
+	`{"a\\": ":", "a\"": 1, "\u0062": "\ud83d\ude00 \u2028 <&>"}`, "\t[ 1e400 , -0 ]\n", `{"z": 1, "a": {"y": 1, "b": 2}}`,
+	strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth),
 }
 
-func TestQuickDecodingAgrees(t *testing.T) {
-	quick := 0
-	for _, text := range jsonTexts {
-		wantSame(t, []byte(text))
-		if _, ok := decodePlain([]byte(text)); ok {
-			quick++
+var unreadable = []string{
+	``, ` `, `{`, `[1,]`, `{"a"}`, `1 2`, `01`, `nul`, `"\x"`, "\"\x00\"", "\"\xff\"", `{"a": 1, "a": 1}`, `{"a": {"b": 1, "b": 2}}`,
+	`[{"a": [{"b": 1, "\u0062": 2}]}]`, `"\ud800"`, `"\ud800\u0041"`, `{"\udc00": 1}`,
+	strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2), strings.Repeat(`{"a":`, 20_000),
+}
+
+func TestValuesAreReadAndWritten(t *testing.T) {
+	for _, text := range readable {
+		if !wantAgreement(t, []byte(text)) {
+			t.Errorf("%.80q was refused", text)
 		}
 	}
-	if quick != len(jsonTexts)-4 { // three hold a member twice, one is too deep
-		t.Errorf("%d of %d texts were read quickly", quick, len(jsonTexts))
+	for _, text := range unreadable {
+		if wantAgreement(t, []byte(text)) {
+			t.Errorf("%.80q was read", text)
+		}
 	}
 }
 
-func FuzzQuickDecoding(f *testing.F) {
-	for _, text := range jsonTexts {
+func FuzzDecodeValue(f *testing.F) {
+	for _, text := range append(readable, unreadable...) {
 		f.Add([]byte(text))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { wantSame(t, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { wantAgreement(t, data) })
+}
+
+func TestListsAreTakenApart(t *testing.T) {
+	for text, want := range map[string]int{"[]": 0, ` [ {"a": 1} , null, [2] ] `: 3, "null": -1, "": -1, "{}": -1, "[1": -1, "[1,]": -1, "[1] 2": -1, "[x]": -1} {
+		n := 0
+		for item, err := range items([]byte(text)) {
+			if err != nil {
+				n = -1
+				break
+			}
+			if !json.Valid(item) {
+				t.Errorf("%q holds %q", text, item)
+			}
+			n++
+		}
+		if n != want {
+			t.Errorf("%q: %d items instead of %d", text, n, want)
+		}
+	}
 }

@@ -38,12 +38,7 @@ func DecodeObject(data []byte) (Object, error) {
 
 // Encode is the object as JSON with sorted names, without HTML escaping and
 // without a final newline.
-func (o Object) Encode() []byte {
-	if m := map[string]any(o); isNormal(m) {
-		return encode(m)
-	}
-	return encode(normal(o))
-}
+func (o Object) Encode() []byte { return encode(o) }
 
 // At looks a value up by its JSON pointer (RFC 6901); "" is the object itself.
 // The value is the object's own: do not change it.
@@ -97,17 +92,15 @@ func (o Object) Without(pointer string) Object {
 	return m
 }
 
-// copied is a copy in normal form of which what lies on a path may be changed.
+// copied is a copy of which what lies on a path may be changed: it is in normal
+// form.
 func (o Object) copied(path []string) map[string]any {
-	if m := map[string]any(o); isNormal(m) {
-		return copyAlong(m, path).(map[string]any)
-	}
-	root, _ := normal(o).(map[string]any)
+	root, _ := copyAlong(map[string]any(o), path).(map[string]any)
 	return root
 }
 
 func copyAlong(v any, path []string) any {
-	switch c := v.(type) {
+	switch c := plain(v).(type) {
 	case map[string]any:
 		c = maps.Clone(c)
 		if len(path) > 0 {
@@ -124,8 +117,9 @@ func copyAlong(v any, path []string) any {
 			}
 		}
 		return c
+	default:
+		return c
 	}
-	return v
 }
 
 // Changed is a copy of o in which the value at pointer is to, and the

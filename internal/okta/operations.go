@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Object reads an app or IdP.
@@ -21,6 +23,9 @@ func (c *Client) Object(ctx context.Context, o Owner) (Object, error) {
 	}
 	return c.object(ctx, get(o.Path()))
 }
+
+// ErrOtherChange is the cause when a body is not sent for what [Change.Rest] says.
+var ErrOtherChange = errors.New("its body differs from what was read in more")
 
 // Replace writes an app or IdP as a whole (PUT). Neither kind offers a guard
 // against somebody else's change in between: read right before, and read back.
@@ -39,10 +44,10 @@ func (c *Client) Replace(ctx context.Context, o Owner, body Object, change Chang
 	}
 	_, same := body.WithoutAs(change.Pointer, change.Rest)
 	switch {
-	case !bytes.Equal(encode(normal(at)), encode(normal(change.To))):
+	case !bytes.Equal(encode(at), encode(change.To)):
 		return nil, fmt.Errorf("okta: PUT %s was not sent: its body has another value at %s than the change says", o.Path(), change.Pointer)
 	case !same:
-		return nil, fmt.Errorf("okta: PUT %s was not sent: its body differs from what was read in more than %s", o.Path(), change.Pointer)
+		return nil, fmt.Errorf("okta: PUT %s was not sent: %w than %s", o.Path(), ErrOtherChange, change.Pointer)
 	}
 	r := write(http.MethodPut, o.Path(), body.Encode(), http.StatusOK)
 	r.change = &change
@@ -51,7 +56,7 @@ func (c *Client) Replace(ctx context.Context, o Owner, body Object, change Chang
 
 func (c *Client) object(ctx context.Context, r request) (obj Object, err error) {
 	_, err = c.read(ctx, r, func(data []byte) error {
-		obj, err = DecodeObject(data)
+		obj, err = recently(c.recent, r.path, data, DecodeObject)
 		return err
 	})
 	if err != nil {
@@ -92,11 +97,11 @@ func (c *Client) ActiveKeys(ctx context.Context, o Owner) ([]Key, error) {
 	var keys []Key
 	r := get(credentials(o, "keys", "active"))
 	r.want = []int{http.StatusOK, http.StatusNoContent}
-	_, err := c.read(ctx, r, func(data []byte) error {
-		if len(bytes.TrimSpace(data)) == 0 {
-			return nil
+	_, err := c.read(ctx, r, func(data []byte) (err error) {
+		if len(bytes.TrimSpace(data)) > 0 {
+			keys, err = decodeList(data, checkKey)
 		}
-		return decodeList(data, &keys, checkKey)
+		return err
 	})
 	return keys, err
 }
@@ -260,8 +265,8 @@ func list[T any](ctx context.Context, c *Client, o Owner, what string, check fun
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		var items []T
-		if err := decodeList(page.body, &items, check); err != nil {
+		items, err := recently(c.recent, page.call.Path, page.body, func(data []byte) ([]T, error) { return decodeList(data, check) })
+		if err != nil {
 			return nil, time.Time{}, c.undecodable(page.call, err)
 		}
 		if date.IsZero() {
@@ -276,7 +281,7 @@ func list[T any](ctx context.Context, c *Client, o Owner, what string, check fun
 func one[T any](ctx context.Context, c *Client, r request, check func(T) error) (T, error) {
 	var v, none T
 	_, err := c.read(ctx, r, func(data []byte) error {
-		if err := json.Unmarshal(data, &v); err != nil {
+		if err := decodeItem(data, &v); err != nil {
 			return err
 		}
 		return check(v)
@@ -328,25 +333,57 @@ func checkNewCSR(csr CSR) error {
 	return checkCSR(csr)
 }
 
-// decodeItems takes a list apart. A null is not an empty list: whoever looks
-// for the trace of a write must not be told that there is none.
-func decodeItems(data []byte, items any) error {
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
-		return errors.New("it is no list")
-	}
-	return json.Unmarshal(data, items)
-}
-
-func decodeList[T any](data []byte, items *[]T, check func(T) error) error {
-	if err := decodeItems(data, items); err != nil {
-		return err
-	}
-	for _, item := range *items {
-		if err := check(item); err != nil {
-			return err
+// items takes a list apart, one text for each. A null is not an empty list:
+// whoever looks for the trace of a write must not be told that there is none.
+func items(data []byte) iter.Seq2[json.RawMessage, error] {
+	return func(yield func(json.RawMessage, error) bool) {
+		dec := jsontext.NewDecoder(bytes.NewBuffer(data))
+		if dec.PeekKind() != '[' {
+			yield(nil, errors.New("it is no list"))
+			return
+		}
+		_, err := dec.ReadToken()
+		for err == nil && dec.PeekKind() != ']' {
+			var v jsontext.Value
+			if v, err = dec.ReadValue(); err == nil && !yield(json.RawMessage(v), nil) {
+				return
+			}
+		}
+		if err == nil {
+			_, err = dec.ReadToken()
+		}
+		if err == nil {
+			err = wantEnd(dec)
+		}
+		if err != nil {
+			yield(nil, err)
 		}
 	}
-	return nil
+}
+
+func decodeList[T any](data []byte, check func(T) error) (list []T, err error) {
+	for item, err := range items(data) {
+		if err != nil {
+			return nil, err
+		}
+		var v T
+		if err := decodeItem(item, &v); err != nil {
+			return nil, err
+		}
+		if err := check(v); err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// decodeItem spares what reads itself a look that encoding/json takes first.
+func decodeItem(data []byte, to any) error {
+	if u, ok := to.(json.Unmarshaler); ok {
+		return u.UnmarshalJSON(data)
+	}
+	return json.Unmarshal(data, to)
 }
 
 func get(path string) request {

@@ -2,7 +2,6 @@ package okta
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -128,12 +127,11 @@ func (c *Client) Page(ctx context.Context, path string) (Page, error) {
 // page decodes an answer's objects. With an error it holds those before it.
 func (c *Client) page(a answer) (Page, error) {
 	page := Page{Next: nextLink(a.header)}
-	var items []json.RawMessage
-	if err := decodeItems(a.body, &items); err != nil {
-		return page, c.undecodable(a.call, err)
-	}
-	for _, item := range items {
-		object, err := DecodeObject(item)
+	for item, err := range items(a.body) {
+		var object Object
+		if err == nil {
+			object, err = DecodeObject(item)
+		}
 		if err != nil {
 			return page, c.undecodable(a.call, err)
 		}

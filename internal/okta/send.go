@@ -134,7 +134,7 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 		return a, c.answerError(call, a)
 	}
 	failpoint.Hit("answer.read.before")
-	a.body, err = readAll(resp.Body, maxAnswer)
+	a.body, err = readAll(resp.Body, resp.ContentLength, maxAnswer)
 	failpoint.Hit("answer.read.after")
 	if err != nil {
 		return a, c.unreadable(call, err)
@@ -168,12 +168,16 @@ func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, erro
 
 var errTooLarge = errors.New("it is larger than any answer of Okta's")
 
-func readAll(r io.Reader, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(data)) > limit {
+// readAll reads a body into one piece of memory if it can: one of the announced
+// length, or large enough for most owners where none is (-1).
+func readAll(body io.Reader, length, limit int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(length, 8<<10), limit)) + bytes.MinRead)
+	n, err := b.ReadFrom(io.LimitReader(body, limit+1))
+	if err == nil && n > limit {
 		return nil, errTooLarge
 	}
-	return data, err
+	return b.Bytes(), err
 }
 
 // way follows how far a request came.

@@ -378,22 +378,23 @@ func TestSent(t *testing.T) {
 		url  string
 		http http.RoundTripper
 		ctx  context.Context
+		wait time.Duration // 0: the default
 		sent bool
 		is   error
 	}{
-		{"nobody listens", closed.URL, nil, nil, false, nil},
-		{"cancelled before", slow.URL, nil, cancelled, false, context.Canceled},
-		{"no answer in time", slow.URL, nil, nil, true, context.DeadlineExceeded},
+		{"nobody listens", closed.URL, nil, nil, 0, false, nil},
+		{"cancelled before", slow.URL, nil, cancelled, 0, false, context.Canceled},
+		{"no answer in time", slow.URL, nil, nil, 2 * time.Second, true, context.DeadlineExceeded}, // time to send it
 		{"no connection in time", "http://127.0.0.1", &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}}, nil, false, context.DeadlineExceeded},
-		{"no TLS there", strings.Replace(slow.URL, "http:", "https:", 1), nil, nil, false, nil},
-		{"a transport that says nothing", slow.URL, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken }), nil, true, broken},
-		{"one around net/http's", closed.URL, roundTrip(http.DefaultTransport.RoundTrip), nil, false, nil},
+		}}, nil, 20 * time.Millisecond, false, context.DeadlineExceeded},
+		{"no TLS there", strings.Replace(slow.URL, "http:", "https:", 1), nil, nil, 0, false, nil},
+		{"a transport that says nothing", slow.URL, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken }), nil, 0, true, broken},
+		{"one around net/http's", closed.URL, roundTrip(http.DefaultTransport.RoundTrip), nil, 0, false, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := New(Config{OrgURL: tt.url, Token: secretToken, HTTP: tt.http, Timeout: 100 * time.Millisecond})
+			c, err := New(Config{OrgURL: tt.url, Token: secretToken, HTTP: tt.http, Timeout: tt.wait})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -443,10 +444,10 @@ func TestCertificateOfAStranger(t *testing.T) {
 }
 
 func TestTooLargeAnAnswer(t *testing.T) {
-	if _, err := readAll(bytes.NewReader(make([]byte, 11)), 10); !errors.Is(err, errTooLarge) {
+	if _, err := readAll(bytes.NewReader(make([]byte, 11)), -1, 10); !errors.Is(err, errTooLarge) {
 		t.Error(err)
 	}
-	if data, err := readAll(bytes.NewReader(make([]byte, 10)), 10); err != nil || len(data) != 10 {
+	if data, err := readAll(bytes.NewReader(make([]byte, 10)), -1, 10); err != nil || len(data) != 10 {
 		t.Error(len(data), err)
 	}
 }

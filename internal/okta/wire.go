@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Kind tells the two kinds of owner apart.
@@ -102,53 +104,67 @@ type Key struct {
 // absent, and a number where a text belongs is taken by its digits: one
 // published sample shows "n" so.
 func (k *Key) UnmarshalJSON(data []byte) error {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(data, &m); err != nil {
+	v, err := decodeValue(data)
+	if err != nil {
 		return err
 	}
-	if m == nil {
-		return errors.New("a key is null instead of an object")
+	m, ok := v.(map[string]any)
+	if !ok {
+		return fmt.Errorf("a key is %s instead of an object", kindName(v))
 	}
-	var raw bytes.Buffer
-	if err := json.Compact(&raw, data); err != nil {
+	raw := jsontext.Value(bytes.Clone(data))
+	if err := raw.Compact(); err != nil {
 		return err
 	}
-	*k = Key{Raw: raw.Bytes()}
-	if l, ok := m["_links"]; ok && string(l) != "null" {
-		k.Links = append(json.RawMessage(nil), l...)
+	*k = Key{Raw: json.RawMessage(raw)}
+	if l := m["_links"]; l != nil {
+		k.Links = encode(l)
 	}
-	for name, to := range map[string]*string{
-		"kid": &k.Kid, "kty": &k.Kty, "use": &k.Use, "alg": &k.Alg, "status": &k.Status, "e": &k.E, "n": &k.N,
-		"x5t": &k.X5t, "x5t#S256": &k.X5tS256, "x5u": &k.X5u,
-		"created": &k.Created, "expiresAt": &k.ExpiresAt, "lastUpdated": &k.LastUpdated,
+	for _, t := range []struct {
+		name string
+		to   *string
+	}{
+		{"kid", &k.Kid}, {"kty", &k.Kty}, {"use", &k.Use}, {"alg", &k.Alg}, {"status", &k.Status}, {"e", &k.E}, {"n", &k.N},
+		{"x5t", &k.X5t}, {"x5t#S256", &k.X5tS256}, {"x5u", &k.X5u},
+		{"created", &k.Created}, {"expiresAt", &k.ExpiresAt}, {"lastUpdated", &k.LastUpdated},
 	} {
-		if err := textMember(m, name, to); err != nil {
-			return err
+		if *t.to, ok = textOf(m[t.name]); !ok {
+			return fmt.Errorf("member %q is no text", t.name)
 		}
 	}
-	for name, to := range map[string]*[]string{"x5c": &k.X5c, "key_ops": &k.KeyOps} {
-		if raw, ok := m[name]; ok {
-			if err := json.Unmarshal(raw, to); err != nil {
-				return fmt.Errorf("member %q is no list of texts", name)
-			}
-		}
+	if k.X5c, ok = textsOf(m["x5c"]); !ok {
+		return errors.New(`member "x5c" is no list of texts`)
+	}
+	if k.KeyOps, ok = textsOf(m["key_ops"]); !ok {
+		return errors.New(`member "key_ops" is no list of texts`)
 	}
 	return nil
 }
 
-func textMember(m map[string]json.RawMessage, name string, to *string) error {
-	raw, ok := m[name]
-	if !ok || string(raw) == "null" {
-		return nil
+func textOf(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return "", true
+	case string:
+		return v, true
+	case json.Number:
+		return string(v), true
 	}
-	if len(raw) > 0 && (raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9') {
-		*to = string(raw)
-		return nil
+	return "", false
+}
+
+func textsOf(v any) (texts []string, ok bool) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, v == nil
 	}
-	if err := json.Unmarshal(raw, to); err != nil {
-		return fmt.Errorf("member %q is no text", name)
+	texts = make([]string, len(list))
+	for i, e := range list {
+		if texts[i], ok = e.(string); !ok {
+			return nil, false
+		}
 	}
-	return nil
+	return texts, true
 }
 
 // Certificate is the DER of the key's certificate: x5c[0], which is base64 of

@@ -57,7 +57,8 @@ func (r *StoredRun) Leftovers() (left []Leftover) {
 			owner[e.Step] = e.Claims[0]
 		}
 		l := at[e.Step]
-		if l == nil && e.Kind != EvObserved {
+		found := e.Kind == EvRecovered && e.Verdict != nil && e.Verdict.Outcome == Happened
+		if l == nil && e.Kind != EvObserved && !found { // it was said not to have happened, perhaps
 			continue // nothing of it can have left
 		}
 		if l == nil {
@@ -133,13 +134,7 @@ func (l *Local) Abandon(ctx context.Context, id, who, because string) (noted boo
 // recordAbandoned ends a run in its journal. A write of which nobody knows
 // whether it happened stays, perhaps.
 func (l *Local) recordAbandoned(id string, run *StoredRun, because string) (err error) {
-	ended := Event{Kind: EvEnded, State: StateAbandoned, Reason: because}
-	for _, left := range run.Leftovers() {
-		if left.Doubt {
-			ended.Residues = append(ended.Residues, Residue{Owner: left.Owner, Kind: "write of step " + left.Step, Perhaps: true,
-				Note: "the run was abandoned before anybody looked whether it happened"})
-		}
-	}
+	ended := Event{Kind: EvEnded, State: StateAbandoned, Reason: because, Residues: run.perhaps()}
 	j, _, err := journal.Open(l.journalFile(id), journal.Options{Now: l.Clock.now})
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -90,31 +89,6 @@ func someNames(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// standings remember where runs stood, by their journals as they were: those
-// who wait ask again and again.
-type standings map[string]standing
-
-type standing struct {
-	size  int64
-	mtime time.Time
-	state State
-	err   error
-}
-
-// of is where a run stands on which nobody is at work.
-func (s standings) of(l *Local, run string) (State, error) {
-	info, err := os.Stat(l.journalFile(run))
-	if err != nil {
-		return l.standing(run)
-	}
-	if old, ok := s[run]; ok && old.size == info.Size() && old.mtime.Equal(info.ModTime()) {
-		return old.state, old.err
-	}
-	state, err := l.standing(run)
-	s[run] = standing{info.Size(), info.ModTime(), state, err}
-	return state, err
-}
-
 // standing is where a run stands on which nobody is at work; empty if it never
 // began.
 func (l *Local) standing(run string) (State, error) {
@@ -156,7 +130,7 @@ func (l *Local) atWork(run string) error {
 // othersClaim refuses what the claims of others hold, and removes those that
 // nobody needs any more where they are in the way: then some fell. The claims
 // are locked.
-func (l *Local) othersClaim(claim Claim, seen standings) (fell bool, err error) {
+func (l *Local) othersClaim(claim Claim) (fell bool, err error) {
 	ids, err := l.claimIDs()
 	if err != nil {
 		return false, err
@@ -177,7 +151,7 @@ func (l *Local) othersClaim(claim Claim, seen standings) (fell bool, err error) 
 		if unread == nil && (other.Org != claim.Org || len(shared) == 0) {
 			continue
 		}
-		if err := l.stands(other, shared, unread, seen); err != nil {
+		if err := l.stands(other, shared, unread); err != nil {
 			return fell, err
 		}
 		fell = true
@@ -189,7 +163,7 @@ func (l *Local) othersClaim(claim Claim, seen standings) (fell bool, err error) 
 }
 
 // stands tells that a claim is rightly held; nil if it is not.
-func (l *Local) stands(other Claim, shared []string, unread error, seen standings) error {
+func (l *Local) stands(other Claim, shared []string, unread error) error {
 	err := l.atWork(other.Run)
 	var alive *ClaimedError
 	if errors.As(err, &alive) {
@@ -199,7 +173,7 @@ func (l *Local) stands(other Claim, shared []string, unread error, seen standing
 	if err != nil {
 		return err
 	}
-	state, err := seen.of(l, other.Run)
+	state, err := l.standing(other.Run)
 	if err == nil && !state.Unfinished() {
 		return nil
 	}

@@ -57,7 +57,7 @@ type ClaimSpec struct {
 	Host   string   // the name of this machine, for those who are refused; may be empty
 
 	Turn    string              // as Turn was before the run was planned; empty: it was not, or that does not matter
-	Wait    time.Duration       // how long to wait for others; 0: not at all
+	Wait    time.Duration       // how long to wait for others at work; 0: not at all
 	Waiting func(*ClaimedError) // is called once when that begins; may be nil
 }
 
@@ -71,20 +71,22 @@ type Claims struct {
 }
 
 // Claim takes what a run claims, or waits for it. A *ClaimedError tells who
-// has it; ctx ends the waiting with its own error. What the claim of the same
-// run held before stays held: after a crash that is what it may have changed.
+// has it; ctx ends the waiting with its own error. A run that nobody is at work
+// on is not waited for: its claim does not fall by itself. What the claim of the
+// same run held before stays held: after a crash that is what it may have
+// changed.
 func (l *Local) Claim(ctx context.Context, spec ClaimSpec) (*Claims, error) {
 	const first, most = 50 * time.Millisecond, 500 * time.Millisecond
 	c := &Claims{local: l, spec: spec}
-	until, seen := l.Clock.now().Add(spec.Wait), standings{}
+	until := l.Clock.now().Add(spec.Wait)
 	for pause := first; ; pause = min(2*pause, most) {
-		err := c.take(ctx, spec.Owners, seen)
+		err := c.take(ctx, spec.Owners)
 		var claimed *ClaimedError
 		left := until.Sub(l.Clock.now())
 		switch {
 		case err == nil:
 			return c, nil
-		case !errors.As(err, &claimed) || left <= 0:
+		case !errors.As(err, &claimed) || !claimed.Alive || left <= 0:
 			return nil, err
 		case !c.waited && spec.Waiting != nil:
 			spec.Waiting(claimed)
@@ -104,11 +106,11 @@ func (c *Claims) Waited() bool { return c.waited }
 // an error it claims what it did before. It is for a run that has changed
 // nothing yet.
 func (c *Claims) Change(ctx context.Context, owners []string) error {
-	return c.take(ctx, owners, standings{})
+	return c.take(ctx, owners)
 }
 
 // take takes the claim, or changes it, unless others are in the way.
-func (c *Claims) take(ctx context.Context, owners []string, seen standings) (err error) {
+func (c *Claims) take(ctx context.Context, owners []string) (err error) {
 	l := c.local
 	done, err := l.lockClaims(ctx)
 	if err != nil {
@@ -130,7 +132,7 @@ func (c *Claims) take(ctx context.Context, owners []string, seen standings) (err
 	claim.Owners = append(claim.Owners, before...)
 	slices.Sort(claim.Owners)
 	claim.Owners = slices.Compact(claim.Owners)
-	fell, err := l.othersClaim(claim, seen)
+	fell, err := l.othersClaim(claim)
 	if err != nil {
 		return err
 	}

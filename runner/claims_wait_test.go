@@ -4,40 +4,43 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // Waiting ends when the owner is free, when the time is over, and when it is
 // told to.
 func TestWaitForClaims(t *testing.T) {
-	l := &Local{Dir: t.TempDir()}
-	first, err := claim(l, "first", "app/1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := 0
-	spec := ClaimSpec{Run: "second", Org: claimOrg, Owners: []string{"app/1"}, Wait: 200 * time.Millisecond, Waiting: func(e *ClaimedError) {
-		if told++; e.Run != "first" {
-			t.Error(e)
+	synctest.Test(t, func(t *testing.T) { // its clock stands still while anything is at work
+		l := &Local{Dir: t.TempDir()}
+		first, err := claim(l, "first", "app/1")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}}
-	began := time.Now()
-	if _, err := l.Claim(context.Background(), spec); !errors.As(err, new(*ClaimedError)) || told != 1 || time.Since(began) < spec.Wait {
-		t.Errorf("%v after %v, told %d times", err, time.Since(began), told)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	spec.Wait, spec.Waiting = time.Hour, func(*ClaimedError) { time.AfterFunc(50*time.Millisecond, stop) }
-	if _, err := l.Claim(ctx, spec); !errors.Is(err, context.Canceled) {
-		t.Errorf("told to stop: %v", err)
-	}
-	spec.Waiting = func(*ClaimedError) { time.AfterFunc(50*time.Millisecond, func() { first.Release() }) }
-	second, err := l.Claim(context.Background(), spec)
-	if err != nil || !second.Waited() {
-		t.Fatal(err)
-	}
-	if third, err := claim(l, "third", "app/2"); err != nil || third.Waited() {
-		t.Error(err)
-	}
+		told := 0
+		spec := ClaimSpec{Run: "second", Org: claimOrg, Owners: []string{"app/1"}, Wait: 200 * time.Millisecond, Waiting: func(e *ClaimedError) {
+			if told++; e.Run != "first" {
+				t.Error(e)
+			}
+		}}
+		began := time.Now()
+		if _, err := l.Claim(context.Background(), spec); !errors.As(err, new(*ClaimedError)) || told != 1 || time.Since(began) < spec.Wait {
+			t.Errorf("%v after %v, told %d times", err, time.Since(began), told)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		spec.Wait, spec.Waiting = time.Hour, func(*ClaimedError) { time.AfterFunc(50*time.Millisecond, stop) }
+		if _, err := l.Claim(ctx, spec); !errors.Is(err, context.Canceled) {
+			t.Errorf("told to stop: %v", err)
+		}
+		spec.Waiting = func(*ClaimedError) { time.AfterFunc(50*time.Millisecond, func() { first.Release() }) }
+		second, err := l.Claim(context.Background(), spec)
+		if err != nil || !second.Waited() {
+			t.Fatal(err)
+		}
+		if third, err := claim(l, "third", "app/2"); err != nil || third.Waited() {
+			t.Error(err)
+		}
+	})
 }
 
 // Who planned while another run came to its end plans anew, although the owner
@@ -107,27 +110,38 @@ func TestClaimsAreLocked(t *testing.T) {
 	}
 }
 
-// The journal of an interrupted run is read once while it is waited for, and
-// again when it has changed.
-func TestWaitForAnInterruptedRun(t *testing.T) {
+// A run that nobody is at work on is not waited for, nor for any longer once
+// that is so: its claim falls by nothing but what somebody does.
+func TestNobodyWaitsForAnInterruptedRun(t *testing.T) {
 	l := &Local{Dir: t.TempDir()}
-	left(t, l, "old", "app/1")
-	stored(t, l, "old", "")
+	at, err := claim(l, "old", "app/1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	slept := 0
 	l.Clock.Sleep = func(context.Context, time.Duration) error {
 		if slept++; slept == 3 {
-			if _, err := l.Abandon(context.Background(), "old", "ada", "because"); err != nil {
+			stored(t, l, "old", "")
+			if err := at.Release(); err != nil { // interrupted
 				t.Error(err)
 			}
-			left(t, l, "old", "app/1") // as if the process had died before it removed that
 		}
 		if slept > 3 {
-			return errors.New("the end of the run is not seen")
+			return errors.New("it is still waited for")
 		}
 		return nil
 	}
-	c, err := l.Claim(context.Background(), ClaimSpec{Run: "new", Org: claimOrg, Owners: []string{"app/1"}, Wait: time.Hour})
-	if err != nil || slept != 3 || !c.Waited() {
-		t.Errorf("%v after %d looks", err, slept)
+	for range 2 {
+		_, err := l.Claim(context.Background(), ClaimSpec{Run: "new", Org: claimOrg, Owners: []string{"app/1"}, Wait: time.Hour})
+		var claimed *ClaimedError
+		if !errors.As(err, &claimed) || claimed.Alive || claimed.State != StateInterrupted || slept != 3 {
+			t.Errorf("%v after %d looks", err, slept)
+		}
+	}
+	if _, err := l.Abandon(context.Background(), "old", "ada", "because"); err != nil {
+		t.Error(err)
+	}
+	if _, err := claim(l, "new", "app/1"); err != nil {
+		t.Error(err)
 	}
 }

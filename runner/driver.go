@@ -220,7 +220,7 @@ func (n *node) follows(e Event, undo bool) bool {
 	case EvUnknown:
 		return current && n.phase == phObserved
 	case EvRecovered:
-		return e.Verdict != nil && again && (current || undo) && (n.phase == phObserved || n.phase == phUnknown || undo && n.phase == phDoubt)
+		return e.Verdict != nil && again && (current || undo) && (n.phase == phObserved || n.phase == phUnknown || undo && n.phase == phDoubt || !undo && n.phase == phReady && n.saidNotDone())
 	case EvAssertion:
 		return current && leaf && again && n.phase == phDone && e.Value != nil && e.Index == n.asserted && e.Index < len(n.step.asserts)
 	case EvFailed:

@@ -94,6 +94,9 @@ const (
 	StateAbandoned          State = "abandoned"
 )
 
+// String is the state in words. As JSON a state keeps its name.
+func (s State) String() string { return strings.ReplaceAll(string(s), "_", " ") }
+
 // Resumable reports whether a run in this state can be gone on with.
 func (s State) Resumable() bool {
 	return s == StateRunning || s == StateInterrupted || s == StateWaiting || s == StateStuck
@@ -205,10 +208,11 @@ func canonical(e Event) (json.RawMessage, Event, error) {
 // are of the common kinds: to read each line back costs more than all the rest
 // of the driver.
 func (e Event) asRead() (Event, bool) {
-	if e.Write != nil || e.Run != nil || e.Verdict != nil || e.Residues != nil {
+	if e.Run != nil || e.Verdict != nil || e.Residues != nil {
 		return e, false
 	}
-	ok := true
+	write, ok := e.Write.asRead()
+	e.Write = write
 	for _, data := range []*map[string]any{&e.In, &e.Saw, &e.Out, &e.Values} {
 		if len(*data) == 0 {
 			*data = nil
@@ -255,6 +259,23 @@ func valueAsRead(v any) (any, bool) {
 		return object, true
 	}
 	return nil, false
+}
+
+// asRead is [Event.asRead] for what a write is recorded as; those with a body
+// are read back.
+func (w *Write) asRead() (*Write, bool) {
+	if w == nil || w.Change == nil {
+		return w, w == nil
+	}
+	from, plain := valueAsRead(w.Change.From)
+	to, also := valueAsRead(w.Change.To)
+	read := *w
+	read.Change = &Change{Pointer: w.Change.Pointer, From: from, To: to, Rest: w.Change.Rest}
+	ok := plain && also && w.Body == nil
+	for _, text := range []string{w.Method, w.Path, w.ContentType, w.Change.Pointer} {
+		ok = ok && utf8.ValidString(text)
+	}
+	return &read, ok
 }
 
 // DecodeEvent reads an event of a journal. Numbers keep their digits.

@@ -16,9 +16,23 @@ import (
 type StoredRun struct {
 	Playbook []byte // the playbook's text
 	Events   []Timed
+	Plan     *Plan  // that was approved, for who tells of the run; nil: none, or nobody asked for it
 	Alive    bool   // a process is at work on it
 	Head     string // hash of the journal's last line
 	Torn     int    // bytes of a last line that was cut short
+}
+
+// PlanOf reads the plan that a run was started with; nil if it was started
+// without one. The error is a *PlanError.
+func (l *Local) PlanOf(info *RunInfo) (*Plan, error) {
+	if info.Plan == "" {
+		return nil, nil
+	}
+	plan, err := l.ReadPlan(info.ID)
+	if err == nil && plan.Digest() != info.Plan {
+		return nil, &PlanError{errors.New("it is not the one that the run was started with")}
+	}
+	return plan, err
 }
 
 // Machine is the run's machine as its record leaves it. p must be the program
@@ -65,27 +79,31 @@ func (r *StoredRun) Summary() Summary {
 		Owners: []string{}, StartedAt: info.StartedAt, State: StateRunning}
 	residues := map[string][]Residue{} // by step: an undo that is tried again says it anew
 	lost := map[string]string{}        // why a step's write had no answer
-	reason := ""                       // of the step that failed last: it is why the run does
+	reason, blamed := "", ""           // of the step that failed last: it is why the run does
 	stopped := ""                      // why it stopped before it was opened again
-	because := func(step, why string) { reason = fmt.Sprintf("step %s: %s", step, why) }
+	because := func(step, why string) { reason, blamed = fmt.Sprintf("step %s: %s", step, why), step }
 	for _, e := range r.Events {
 		for _, c := range e.Claims {
 			if !slices.Contains(s.Owners, c) {
 				s.Owners = append(s.Owners, c)
 			}
 		}
+		if (e.Kind == EvDone || e.Kind == EvRecovered) && e.Step == blamed {
+			reason, blamed = "", "" // it is done after all, or what comes of it is told anew
+		}
 		switch {
 		case e.Kind == EvOpened && s.State.Resumable(): // what comes now tells why it ends
-			stopped, s.Reason, s.State = s.Reason, "", StateRunning
+			stopped, s.Reason, s.State, s.EndedAt = s.Reason, "", StateRunning, time.Time{}
 		case e.Kind == EvUndone, e.Kind == EvUndoFail, e.Kind == EvKept:
 			residues[e.Step] = e.Residues
 		case e.Kind == EvUnknown:
 			lost[e.Step] = e.Error
 		case e.Kind == EvRecovered: // what was perhaps there before is known now
 			delete(residues, e.Step)
-			if why, ok := lost[e.Step]; ok && e.Again == nil && e.Verdict != nil && e.Verdict.Outcome == Not && s.Reason == "" {
+			if why, ok := lost[e.Step]; ok && e.Again == nil && e.Verdict != nil && e.Verdict.Outcome == Not && e.Verdict.Decided == "" && s.Reason == "" {
 				because(e.Step, why+" (and its write did not happen)")
 			}
+			delete(lost, e.Step)
 		case e.Again != nil:
 		case e.Kind == EvAssertion:
 			if e.Reason != "" {
@@ -98,15 +116,21 @@ func (r *StoredRun) Summary() Summary {
 			reason = ""
 		case e.Kind == EvRollback:
 			delete(residues, "") // of the run as a whole: it was abandoned, and somebody changed their mind
-			s.State = StateRunning
+			if s.State == StateAbandoned {
+				s.Reason = ""
+			}
+			s.State, s.EndedAt = StateRunning, time.Time{}
 			if s.Reason == "" {
 				s.Reason = cmp.Or(reason, stopped)
 			}
 		case e.Kind == EvEnded:
 			stopped = ""
 			s.State, s.EndedAt = e.State, e.Time
-			if e.State == StateAbandoned {
-				s.Reason, residues[""] = e.Reason, e.Residues
+			switch e.State {
+			case StateDone:
+				reason, blamed = "", ""
+			case StateAbandoned:
+				stopped, s.Reason, residues[""] = s.Reason, e.Reason, e.Residues
 			}
 			if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
 				if s.Reason = reason; reason == "" || e.State == StateStuck {
@@ -163,9 +187,36 @@ func (r *StoredRun) Unclear() (out []Doubt) {
 		if e.Kind != EvUndoFail && e.Kind != EvUnknown || e.Verdict != nil {
 			out = slices.DeleteFunc(out, func(d Doubt) bool { return d.Step == e.Step })
 		}
+		for i := range out {
+			out[i].Undo = out[i].Undo || e.Kind == EvUndoFail && out[i].Step == e.Step
+		}
 		if v := e.Verdict; v != nil && v.Outcome == Ambiguous {
 			out = append(out, Doubt{Step: e.Step, Candidates: v.Candidates, Reason: v.Reason, Creates: v.Creates})
 		}
+	}
+	return out
+}
+
+// perhaps are the writes of which nobody knows whether they happened, as
+// residues of a run that is given up.
+func (r *StoredRun) perhaps() (out []Residue) {
+	looked, told := map[string]string{}, map[string]bool{}
+	for _, d := range r.Unclear() {
+		looked[d.Step] = d.Reason
+	}
+	for _, e := range r.Events {
+		told[e.Step] = e.Kind == EvUndoFail && len(e.Residues) > 0 // by a rollback, which knows more
+	}
+	for _, left := range r.Leftovers() {
+		if !left.Doubt || told[left.Step] {
+			continue
+		}
+		note := "nobody has looked whether it happened"
+		if why, ok := looked[left.Step]; ok {
+			note = "nobody can tell whether it happened: " + why
+		}
+		out = append(out, Residue{Owner: left.Owner, Kind: "write of step " + left.Step, Perhaps: true,
+			Note: note + "; a rollback looks for it, and undoes it"})
 	}
 	return out
 }

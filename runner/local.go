@@ -26,6 +26,8 @@ type Local struct {
 	Clock  Clock         // the zero Clock is the system's
 	Settle time.Duration // how long after a lost answer a write may still take effect
 	Watch  func(Event)   // sees each event once it is on disk; nil: nobody does
+
+	disk func(*journal.Journal) recorder // lets a test stand between a new run and its journal; nil: nothing does
 }
 
 // Spec is what a run is started with.
@@ -41,13 +43,6 @@ type Spec struct {
 	StartedAt time.Time
 }
 
-// TakeUp is what a run is taken up again with.
-type TakeUp struct {
-	Secrets   map[string]any // those that [Machine.Secrets] names
-	Decisions []Decision     // about writes in doubt; see [Machine.Decidable]
-	Moved     Moved          // as in [Spec]
-}
-
 // NewRunID makes a run's id from the time, so that ids sort, and from random
 // bytes, so that two runs of one second differ.
 func NewRunID(now time.Time, random []byte) string {
@@ -55,7 +50,7 @@ func NewRunID(now time.Time, random []byte) string {
 }
 
 // JournalError is a journal that could not be written. The run stopped where
-// it was; Begun tells whether its folder exists.
+// it was; Begun tells whether it is on record: then it can be gone on with.
 type JournalError struct {
 	Begun bool
 	Err   error
@@ -96,12 +91,18 @@ func (l *Local) Run(ctx context.Context, p *Program, c *Catalogue, spec Spec) (*
 	}
 	defer j.Close()
 	r := l.runner(spec.ID, p, c, TakeUp{Secrets: spec.Secrets, Moved: spec.Moved}, j)
+	if l.disk != nil {
+		r.journal = l.disk(j)
+	}
 	err = l.keepTexts(p, spec)
 	if err == nil {
 		err = r.record(Event{Kind: EvCreated, Run: newRunInfo(p, spec)})
 	}
 	if err != nil && r.machine.Info() == nil {
-		l.discard(spec.ID)
+		var broken *JournalError
+		if gone := l.discard(spec.ID); errors.As(err, &broken) {
+			broken.Begun = !gone
+		}
 	}
 	if err != nil {
 		return r.machine, err
@@ -133,17 +134,19 @@ func (l *Local) keepTexts(p *Program, spec Spec) error {
 	return nil
 }
 
-// discard removes the folder of a run of which no event came on record. What is
-// in it and not ours stays, and the folder with it.
-func (l *Local) discard(id string) {
+// discard removes the folder of a run of which no event came on record, and
+// reports whether that is so: one of which only the fsync failed is there. What
+// is in the folder and not ours stays, and the folder with it.
+func (l *Local) discard(id string) bool {
 	records, _, err := journal.Read(l.journalFile(id))
 	if len(records) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return
+		return false
 	}
 	for _, name := range []string{"plan.json", "playbook.yaml", "journal.jsonl", "journal.jsonl.pid"} {
 		os.Remove(filepath.Join(l.runDir(id), name))
 	}
 	os.Remove(l.runDir(id))
+	return true
 }
 
 func newRunInfo(p *Program, spec Spec) *RunInfo {
@@ -164,92 +167,6 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 		}
 	}
 	return info
-}
-
-// Resume goes on with a run that was interrupted, killed or stuck, and returns
-// its machine as it stopped again; one that has ended stays as it is. What was
-// decided and read stays so. A write that may have been on its way is looked
-// for. p must be the program of the run's own playbook.
-func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
-	return l.takeUp(ctx, id, p, c, with, true, func(r *loop) error { return r.resume(ctx) })
-}
-
-// Rollback undoes a run in whatever state it is, and returns its machine.
-// p must be the program of the run's own playbook.
-func (l *Local) Rollback(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
-	return l.takeUp(ctx, id, p, c, with, false, func(r *loop) error { return r.rollback(ctx) })
-}
-
-// takeUp opens a run's journal again, folds what stands there, and goes on;
-// planned: as its plan has it.
-func (l *Local) takeUp(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp, planned bool, goOn func(*loop) error) (*Machine, error) {
-	j, records, err := journal.Open(l.journalFile(id), journal.Options{Now: l.Clock.now})
-	switch {
-	case errors.As(err, new(*journal.LockedError)), errors.As(err, new(*journal.DamageError)), errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case err != nil:
-		return nil, &JournalError{Begun: true, Err: err}
-	}
-	defer j.Close()
-	r := l.runner(id, p, c, with, j)
-	if planned {
-		r.executor.drift, err = l.driftOf(id, records)
-	}
-	if err == nil {
-		err = r.replay(records)
-	}
-	if err == nil {
-		err = r.decidable(ctx, with.Decisions)
-	}
-	if err != nil {
-		return r.machine, fmt.Errorf("run %s: %w", id, err)
-	}
-	return r.machine, goOn(r)
-}
-
-// PlanError is a plan beside a journal that is not the one which the run was
-// started with, or cannot be read.
-type PlanError struct{ Err error }
-
-// Error says what is wrong, and the cure.
-func (e *PlanError) Error() string {
-	return fmt.Sprintf("the plan beside its journal: %v; put it back as it was, or give the run up with `rekey abandon`", e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *PlanError) Unwrap() error { return e.Err }
-
-// ReadPlan reads the plan kept with a run. The error is a *PlanError.
-func (l *Local) ReadPlan(id string) (*Plan, error) {
-	data, err := journal.ReadFile(filepath.Join(l.runDir(id), "plan.json"))
-	if err != nil {
-		return nil, &PlanError{err}
-	}
-	plan, err := DecodePlan(data)
-	if err != nil {
-		return nil, &PlanError{err}
-	}
-	return plan, nil
-}
-
-// driftOf holds a run against the plan kept beside its journal; nil if it was
-// started without one.
-func (l *Local) driftOf(id string, records []journal.Record) (*drift, error) {
-	if len(records) == 0 {
-		return nil, nil
-	}
-	e, err := DecodeEvent(records[0].Event)
-	if err != nil || e.Run == nil || e.Run.Plan == "" {
-		return nil, err
-	}
-	plan, err := l.ReadPlan(id)
-	if err != nil {
-		return nil, err
-	}
-	if plan.Digest() != e.Run.Plan {
-		return nil, &PlanError{errors.New("it is not the one that the run was started with")}
-	}
-	return newDrift(plan, id), nil
 }
 
 func (l *Local) runDir(id string) string { return filepath.Join(l.Dir, "runs", id) }
@@ -307,51 +224,6 @@ func (r *loop) stepOf(e Event) *Step {
 		return nil
 	}
 	return r.machine.program.Step(e.Step)
-}
-
-// replay folds what was recorded before.
-func (r *loop) replay(records []journal.Record) error {
-	if len(records) == 0 {
-		return ErrNeverBegan
-	}
-	for _, rec := range records {
-		e, err := DecodeEvent(rec.Event)
-		if err == nil {
-			err = r.machine.Apply(e)
-		}
-		if err != nil {
-			return &ReplayError{rec.Seq, err}
-		}
-		r.executor.drift.took(e, r.stepOf(e))
-	}
-	if r.machine.info.Digest != r.machine.program.Playbook.Digest() {
-		return errors.New("it was started with another playbook than this")
-	}
-	return nil
-}
-
-// resume goes on with what was replayed; a run that has ended stays as it is.
-func (r *loop) resume(ctx context.Context) error {
-	if !r.machine.State().Resumable() {
-		return nil
-	}
-	if err := r.record(Event{Kind: EvOpened}); err != nil {
-		return err
-	}
-	return r.loop(ctx)
-}
-
-// rollback undoes what was replayed; a run that is rolled back stays as it is.
-func (r *loop) rollback(ctx context.Context) error {
-	if r.machine.State() == StateRolledBack {
-		return nil
-	}
-	for _, e := range []Event{{Kind: EvOpened}, {Kind: EvRollback, Reason: "asked for"}} {
-		if err := r.record(e); err != nil {
-			return err
-		}
-	}
-	return r.loop(ctx)
 }
 
 // loop goes on until nothing is left to do but to say so, or ctx is done: then

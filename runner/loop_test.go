@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -351,16 +352,18 @@ steps:
 
 // A write that its timeout cuts off is looked for like any lost answer.
 func TestTimeout(t *testing.T) {
-	w := newWorld(nil)
-	w.slow = time.Minute
-	l, p := newLive(t, w), program(t, w.catalogue(t), "steps: [{id: s, put: {name: a, value: b}, timeout: 20ms}]\n")
-	began := time.Now()
-	m := l.run(context.Background(), p, nil)
-	_, why := m.Failure()
-	if m.State() != StateFailed || time.Since(began) > 20*time.Second || !strings.Contains(why, "longer than its timeout of 20ms") || !strings.Contains(why, "did not happen") {
-		t.Errorf("%s after %s: %s", m.State(), time.Since(began), why)
-	}
-	l.expect("created", "vars", "inputs s", "observed s", "unknown s [put a=b]", "recovered s not", "ended failed")
+	synctest.Test(t, func(t *testing.T) { // its clock stands still while anything is at work
+		w := newWorld(nil)
+		w.slow = time.Minute
+		l, p := newLive(t, w), program(t, w.catalogue(t), "steps: [{id: s, put: {name: a, value: b}, timeout: 20ms}]\n")
+		began := time.Now()
+		m := l.run(context.Background(), p, nil)
+		_, why := m.Failure()
+		if m.State() != StateFailed || time.Since(began) != 20*time.Millisecond || !strings.Contains(why, "longer than its timeout of 20ms") || !strings.Contains(why, "did not happen") {
+			t.Errorf("%s after %s: %s", m.State(), time.Since(began), why)
+		}
+		l.expect("created", "vars", "inputs s", "observed s", "unknown s [put a=b]", "recovered s not", "ended failed")
+	})
 }
 
 func TestRollbackSkip(t *testing.T) {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -203,6 +204,94 @@ func (m *Machine) Secrets() (names []string) {
 		}
 	}
 	return names
+}
+
+// Stand is where a step stands in a run that is taken up again.
+type Stand uint8
+
+// The stands.
+const (
+	StandOver  Stand = iota // nothing comes of it any more: it is done, was skipped, or never begins
+	StandLeft               // it is carried out
+	StandDoubt              // its write may have happened, and is looked for first
+	StandUndo               // what it did is undone
+)
+
+// Stand is where the step of that name stands, which may not have begun.
+func (m *Machine) Stand(step string) Stand {
+	n := m.nodes[step]
+	if m.undo || m.root.failed {
+		if n != nil && n.toUndo() && (m.undo || m.info.OnFailure == "rollback") {
+			return StandUndo
+		}
+		return StandOver
+	}
+	fails, comes := false, m.root.reaches(step)
+	for i := 0; i < len(step); i++ {
+		if step[i] != '[' {
+			continue
+		}
+		loop := m.nodes[step[:i]]
+		i = skipKey(step, i)
+		switch item := m.items[step[:min(i+1, len(step))]]; {
+		case item != nil:
+			fails, comes = fails || item.failed && !item.ended, comes && !item.ended && item.reaches(step)
+		case loop != nil && loop.loop != nil:
+			comes = comes && !loop.stops()
+		}
+	}
+	switch {
+	case fails && n != nil && n.toUndo():
+		return StandUndo
+	case fails || !comes:
+		return StandOver
+	case n == nil || n.phase < phSkipped || n.phase == phReady:
+		return StandLeft
+	case n.phase == phObserved || n.phase == phUnknown || n.phase == phAmbiguous:
+		return StandDoubt
+	}
+	return StandOver
+}
+
+// Stopping is the loop of which so many items failed that the run fails once
+// those under way are over; empty if there is none.
+func (m *Machine) Stopping() string {
+	if n := m.root.loop(); n != nil && n.stops() {
+		return n.name
+	}
+	return ""
+}
+
+// loop is the loop that a scope is at; nil if it is at none.
+func (s *scope) loop() *node {
+	for n := s.node; n != nil; n = n.body.node {
+		if n.loop != nil {
+			return n
+		}
+		if n.body == nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// stops reports whether no further item of a loop begins once those that
+// failed are undone; until then others may.
+func (n *node) stops() bool {
+	failed := len(n.loop.failed)
+	for _, item := range n.loop.live {
+		if item.failed {
+			failed++
+		}
+	}
+	return n.loop.stopped != "" || failed > n.step.Loop.MaxFailures
+}
+
+// reaches reports whether a scope can come to a step in it: not if a loop fails
+// before.
+func (s *scope) reaches(step string) bool {
+	n := s.loop()
+	return n == nil || !n.stops() || strings.HasPrefix(step, n.name+"[")
 }
 
 // UndoErr is everything that could not be undone, as one error; nil when there

@@ -36,6 +36,7 @@ type Command struct {
 
 	undo  bool           // it belongs to an undo
 	known []string       // of a write in doubt: what it may have made, as found out before
+	said  bool           // a person said that the write of the try before did not happen
 	late  bool           // an undo of the same may still arrive: wait until it cannot
 	env   map[string]any // what expressions see
 	scope *scope         // in which it was given out
@@ -191,7 +192,7 @@ func (m *Machine) nextOutputs() Command {
 func (n *node) command() Command {
 	cmd := Command{Name: n.name, Step: n.step, In: n.in, Deferred: n.deferred, Saw: n.saw, Out: n.out, Tried: n.tried, env: n.scope.env}
 	if n.verdict != nil {
-		cmd.known = n.verdict.Candidates
+		cmd.known, cmd.said = n.verdict.Candidates, n.saidNotDone()
 	}
 	return cmd
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,11 +143,9 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Command, step Action) (finished bool) {
 	for again := false; ; again = true {
 		residues, err := step.Undo(g.attach(writing))
-		first := e.Write
+		first, calls := e.Write, e.Calls
 		x.result(e, g, EvUndone, err)
-		if e.Write == nil {
-			e.Write = first
-		}
+		e.Write, e.Calls = cmp.Or(e.Write, first), addCalls(calls, e.Calls)
 		e.Residues = residues
 		if err == nil {
 			return true
@@ -237,6 +236,9 @@ func (x *executor) observe(ctx context.Context, e *Event, g *guard, cmd Command,
 	e.Saw = encode(read(step, t.saw))
 	if cmd.Saw != nil {
 		x.compare(e, t, cmd.Saw, read(step, t.saw))
+	}
+	if e.Kind == EvFailed && cmd.said {
+		x.happenedAfterAll(ctx, e, cmd)
 	}
 	if *e = x.drift.check(*e, cmd.Step); e.Kind != EvObserved || x.rehearsal {
 		return
@@ -331,7 +333,9 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 		if ctx.Err() != nil {
 			return e, false
 		}
+		calls := e.Calls
 		x.result(&e, look, EvRecovered, nil)
+		e.Calls = addCalls(calls, e.Calls)
 		if err != nil {
 			v = Verdict{Outcome: Ambiguous, Reason: "looking for it failed: " + err.Error()}
 		}

@@ -29,6 +29,7 @@ type PlanHeader struct {
 	Expires time.Time `json:"expires,omitzero"` // when it may no longer be carried out; zero: it was not saved
 	Tool    string    `json:"tool"`
 	Who     string    `json:"who,omitempty"`
+	Seal    string    `json:"seal,omitempty"` // of a saved one: see [Plan.Save]
 }
 
 // PlanBody is the plan itself. A value that Okta or a CA will assign stands
@@ -124,9 +125,26 @@ func (p *Plan) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Save makes the plan one that is kept for later, until it expires, and seals
+// it: the seal is the Digest of the plan without it, by which [DecodePlan] tells
+// that a value was changed since. It guards against mistakes, such as a review
+// that edits what it should have had made anew. It is no signature: who wants to
+// can compute it again, and nothing tells who did.
+func (p *Plan) Save(expires time.Time) {
+	p.Header.Expires = expires
+	p.Header.Seal = p.unsealed().Digest()
+}
+
+// unsealed is the plan without its seal.
+func (p *Plan) unsealed() *Plan {
+	plain := *p
+	plain.Header.Seal = ""
+	return &plain
+}
+
 // DecodePlan reads what Encode rendered. Anything else is refused: another
 // format, a text that is cut short or goes on, members that this version does
-// not know.
+// not know, and a saved plan of which anything was changed.
 func DecodePlan(data []byte) (*Plan, error) {
 	var head struct{ Header struct{ Format *int } }
 	switch err := json.Unmarshal(data, &head); {
@@ -147,7 +165,11 @@ func DecodePlan(data []byte) (*Plan, error) {
 		return nil, fmt.Errorf("it is a plan that another version made, or that was changed: %w", err)
 	}
 	if back, err := plan.Encode(); err != nil || !bytes.Equal(bytes.TrimSpace(back), bytes.TrimSpace(data)) {
-		return nil, errors.New("it was changed since it was made: it is not in the form in which plans are written")
+		return nil, errors.New("it was changed since it was written: it is not in the form in which plans are written")
+	}
+	saved := plan.Header.Seal != "" || !plan.Header.Expires.IsZero()
+	if saved && plan.Header.Seal != plan.unsealed().Digest() {
+		return nil, errors.New("it was changed since it was written: its seal is not that of what it says")
 	}
 	return &plan, nil
 }

@@ -237,3 +237,45 @@ func TestDecodePlan(t *testing.T) {
 		}
 	}
 }
+
+// Of a saved plan nothing may be changed, not even in the form in which plans
+// are written: neither what it does nor until when, by whom and with which seal.
+func TestSealedPlan(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	plan := &Plan{Header: PlanHeader{Format: PlanFormat, MadeAt: at, Tool: "rekey 1", Who: "ada@host"}, Body: PlanBody{
+		Playbook: "p", Org: "https://a.example", Inputs: map[string]any{"years": 2, "text": "<&>"},
+		Steps: []PlannedStep{{Step: "a", Write: &Write{Method: "POST", Path: "/keys?years=2"}}},
+	}}
+	unsaved, err := plan.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.Save(at.Add(time.Hour))
+	data, err := plan.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := DecodePlan(data)
+	if err != nil || back.Digest() != plan.Digest() {
+		t.Fatalf("%v; it reads back as another: %+v", err, back)
+	}
+	if back.Save(at.Add(time.Hour)); back.Header.Seal != plan.Header.Seal {
+		t.Error("saved again it has another seal")
+	}
+	if back, err = DecodePlan(unsaved); err != nil || back.Header.Seal != "" {
+		t.Errorf("a plan that was not saved: %v, sealed by %q", err, back.Header.Seal)
+	}
+	for _, change := range [][2]string{
+		{"12:00:00Z", "12:00:01Z"}, {"13:00:00Z", "14:00:00Z"}, {"ada@host", "bob@host"}, {"rekey 1", "rekey 2"},
+		{"years=2", "years=9"}, {`"years": 2`, `"years": 9`}, {"a.example", "b.example"}, {plan.Header.Seal[:8], "00000000"},
+		{",\n    \"seal\": \"" + plan.Header.Seal + `"`, ""},
+	} {
+		text := strings.Replace(string(data), change[0], change[1], 1)
+		if text == string(data) {
+			t.Fatalf("there is no %s in %s", change[0], data)
+		}
+		if _, err := DecodePlan([]byte(text)); err == nil || !strings.Contains(err.Error(), "changed since it was written") {
+			t.Errorf("%s for %s: %v", change[1], change[0], err)
+		}
+	}
+}

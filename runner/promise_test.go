@@ -214,7 +214,7 @@ func (h *history) decide(m *Machine, calm int) {
 		h.all["decided "+string(decision.Say)]++
 		h.decisions = append(h.decisions, decision)
 	}
-	if err := m.Decidable(h.decisions); err != nil {
+	if err := m.Decidable(h.decisions, true); err != nil {
 		h.t.Error(err)
 	}
 	h.notes = append(h.notes, fmt.Sprintf("a person decides %v", h.decisions))

@@ -182,19 +182,39 @@ func (n *node) stands() bool {
 // gone reports whether nothing of an action is there, nor will be.
 func (n *node) gone() bool { return n.phase == phFailed || n.phase == phUndone }
 
+// Suspect is an Action that can tell, from in and saw alone, what its write
+// leaves if it happened, and how a person finds out whether it did: for a write
+// of which nobody knows. ID is of what it may have made, "" where that is not
+// known.
+type Suspect interface {
+	Action
+	Suspected(id string) []Residue
+}
+
 // perhaps are the residues of a write that may have happened.
 func (n *node) perhaps() []Residue {
 	ids := n.verdict.Candidates
 	if len(ids) == 0 {
 		ids = []string{""}
 	}
+	t := n.step.Type
+	step := t.New()
+	suspect, tells := step.(Suspect)
+	tells = tells && fill(step, t.in, n.in) == nil && fill(step, t.saw, n.saw) == nil
 	var out []Residue
 	for _, id := range ids {
-		r := Residue{Kind: n.step.Type.Name, ID: id, Effect: Added, Perhaps: true, Note: n.verdict.Reason}
+		if tells {
+			out = append(out, suspect.Suspected(id)...)
+			continue
+		}
+		r := Residue{Kind: t.Name, ID: id, Effect: Added, Note: n.verdict.Reason}
 		if len(n.claims) > 0 {
 			r.Owner = n.claims[0]
 		}
 		out = append(out, r)
+	}
+	for i := range out {
+		out[i].Perhaps = true
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"example.com/rekey/internal/okta"
 	"example.com/rekey/runner"
@@ -95,6 +96,13 @@ func (s *CloneKey) Undo(context.Context) ([]runner.Residue, error) {
 		return nil, nil
 	}
 	return []runner.Residue{keyStays(s.target(), s.Kid)}, nil
+}
+
+// Suspected is the key that the target may have.
+func (s *CloneKey) Suspected(string) []runner.Residue {
+	r := keyStays(s.target(), s.Kid)
+	r.Note = fmt.Sprintf("look whether %s has it; inactive, it is harmless", s.target())
+	return []runner.Residue{r}
 }
 
 // Recover looks whether the target has the key.

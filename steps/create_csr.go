@@ -90,6 +90,16 @@ func (s *CreateCSR) Undo(ctx context.Context) ([]runner.Residue, error) {
 	return nil, err
 }
 
+// Suspected is the CSR that may be there.
+func (s *CreateCSR) Suspected(id string) []runner.Residue {
+	r := runner.Residue{Owner: s.owner().String(), Kind: "csr", ID: id, Effect: runner.Added,
+		Note: newcomer + ": revoke it yourself if it is not"}
+	if id == "" {
+		r.Note = fmt.Sprintf("look whether %s has a CSR made since %s that the step asked for, and revoke it", s.owner(), atSecond(s.Looked))
+	}
+	return []runner.Residue{r}
+}
+
 // Recover adopts the one new CSR for the subject and the names asked for that
 // was made while the write can have taken effect.
 func (s *CreateCSR) Recover(ctx context.Context) (runner.Verdict, error) {

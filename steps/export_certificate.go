@@ -182,6 +182,16 @@ func (s *ExportCertificate) Undo(ctx context.Context) ([]runner.Residue, error) 
 	return residues, nil
 }
 
+// Suspected are the files that may be there.
+func (s *ExportCertificate) Suspected(string) (out []runner.Residue) {
+	files, _ := s.files() // it could be read when the step began
+	for _, f := range s.missing(files) {
+		out = append(out, runner.Residue{Owner: "file/" + f.path, Kind: "file", ID: f.path, Effect: runner.Added,
+			Note: "look whether it is there, and remove it if nobody needs it"})
+	}
+	return out
+}
+
 // Recover looks which of the files are there. A part of them has to be undone;
 // to go on with it is for a person.
 func (s *ExportCertificate) Recover(ctx context.Context) (runner.Verdict, error) {

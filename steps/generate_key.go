@@ -53,6 +53,16 @@ func (s *GenerateKey) Undo(context.Context) ([]runner.Residue, error) {
 	return []runner.Residue{keyStays(s.owner(), s.Kid)}, nil
 }
 
+// Suspected is the key that may be there.
+func (s *GenerateKey) Suspected(kid string) []runner.Residue {
+	r := keyStays(s.owner(), kid)
+	if r.Note = newcomer + "; inactive, it is harmless"; kid == "" {
+		r.Note = fmt.Sprintf("look whether %s has a key made since %s and valid for %d years; inactive, it is harmless",
+			s.owner(), atSecond(s.Looked), s.ValidityYears)
+	}
+	return []runner.Residue{r}
+}
+
 // Recover adopts the one new key of the validity asked for that was made
 // while the write can have taken effect.
 func (s *GenerateKey) Recover(ctx context.Context) (runner.Verdict, error) {

@@ -119,6 +119,18 @@ func verdict(what string, o okta.Owner, candidates []string) runner.Verdict {
 	}
 }
 
+// newcomer says of what may be the trace of a write why it may be.
+const newcomer = "it came while the step was at it, and may be somebody else's"
+
+// suspectedKid is a switch of which nobody can tell whether it happened.
+func suspectedKid(o okta.Owner, kid, previous string) []runner.Residue {
+	return []runner.Residue{{Owner: o.String(), Kind: "signing key", ID: kid, Effect: runner.Added,
+		Note: fmt.Sprintf("look with which key %s signs: before the step it was %s", o, orNone(previous))}}
+}
+
+// atSecond is a time as people look for it in an org.
+func atSecond(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
 // window is when a write whose answer was lost can have had its effect, by
 // Okta's clock. A bound that is not known is zero.
 type window struct{ from, to time.Time }

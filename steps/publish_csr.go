@@ -162,6 +162,17 @@ func (s *PublishCSR) Undo(context.Context) ([]runner.Residue, error) {
 	}, nil
 }
 
+// Suspected is what publishing leaves if it happened.
+func (s *PublishCSR) Suspected(string) []runner.Residue {
+	key := keyStays(s.owner(), "")
+	key.Note = fmt.Sprintf("look whether %s has a key with the certificate; inactive, it is harmless", s.owner())
+	if cert, err := s.certificate(); err == nil {
+		key.Note = fmt.Sprintf("look whether %s has a key whose certificate has the SHA-256 %s; inactive, it is harmless", s.owner(), pki.Fingerprint(cert.Raw))
+	}
+	return []runner.Residue{key,
+		{Owner: s.owner().String(), Kind: "csr", ID: s.CSRID, Effect: runner.Consumed, Note: "look whether it is still among the CSRs"}}
+}
+
 // Recover looks for a key with the certificate. The CSRs are read first: one
 // that was listed and whose key is not there has not been published yet.
 func (s *PublishCSR) Recover(ctx context.Context) (runner.Verdict, error) {

@@ -53,6 +53,12 @@ func (s *RevokeCSR) Undo(context.Context) ([]runner.Residue, error) {
 		Note: "its key pair is gone; make a new CSR if one is needed"}}, nil
 }
 
+// Suspected is the CSR that may be gone.
+func (s *RevokeCSR) Suspected(string) []runner.Residue {
+	return []runner.Residue{{Owner: s.owner().String(), Kind: "csr", ID: s.CSRID, Effect: runner.Destroyed,
+		Note: "look whether it is still among the CSRs; if not, its key pair is gone as well"}}
+}
+
 // Recover looks whether the CSR is still listed.
 func (s *RevokeCSR) Recover(ctx context.Context) (runner.Verdict, error) {
 	csrs, _, err := s.env.Okta.CSRs(ctx, s.owner())

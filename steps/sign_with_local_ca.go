@@ -114,6 +114,12 @@ func (s *SignWithLocalCA) Undo(context.Context) ([]runner.Residue, error) {
 		Note: "what was issued stays valid; its key is Okta's, or gone with the CSR"}}, nil
 }
 
+// Suspected is the certificate that may have been issued.
+func (s *SignWithLocalCA) Suspected(string) []runner.Residue {
+	return []runner.Residue{{Owner: "ca/" + s.Issuer, Kind: "certificate", Effect: runner.Added,
+		Note: "look into the CA's ledger, ca/ledger.jsonl in the state folder, for this run and step"}}
+}
+
 // Recover looks into the ledger.
 func (s *SignWithLocalCA) Recover(ctx context.Context) (runner.Verdict, error) {
 	run, step := runner.Here(ctx)

@@ -39,6 +39,11 @@ func (s *UpdateAppKid) Undo(ctx context.Context) ([]runner.Residue, error) {
 	return nil, s.undo(ctx, s.env, s.owner())
 }
 
+// Suspected is the key that may sign.
+func (s *UpdateAppKid) Suspected(string) []runner.Residue {
+	return suspectedKid(s.owner(), s.Kid, s.Previous)
+}
+
 // Recover looks which key signs.
 func (s *UpdateAppKid) Recover(ctx context.Context) (runner.Verdict, error) {
 	return s.recover(ctx, s.env, s.owner())

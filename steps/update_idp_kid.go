@@ -41,6 +41,11 @@ func (s *UpdateIdPKid) Undo(ctx context.Context) ([]runner.Residue, error) {
 	return nil, s.undo(ctx, s.env, s.owner())
 }
 
+// Suspected is the key that may sign.
+func (s *UpdateIdPKid) Suspected(string) []runner.Residue {
+	return suspectedKid(s.owner(), s.Kid, s.Previous)
+}
+
 // Recover looks which key signs.
 func (s *UpdateIdPKid) Recover(ctx context.Context) (runner.Verdict, error) {
 	return s.recover(ctx, s.env, s.owner())

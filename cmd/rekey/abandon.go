@@ -37,12 +37,6 @@ and a note is left beside it.`,
 
 // abandon shows what a run leaves, asks, and gives it up.
 func (a *app) abandon(ctx context.Context, text, because string, yes bool) error {
-	if because = strings.TrimSpace(because); because == "" {
-		return usage("--because is missing", "say why the run is given up, for the record: --because \"…\"")
-	}
-	if !yes && !a.terminal.Is() {
-		return usage("there is no terminal to ask on", "add --yes to let `rekey abandon` give a run up without a question")
-	}
 	dir, err := a.stateFolder()
 	if err != nil {
 		return err
@@ -50,11 +44,17 @@ func (a *app) abandon(ctx context.Context, text, because string, yes bool) error
 	local := a.local(dir)
 	id, err := local.Find(text)
 	if err != nil {
-		return err
+		return stateError(err)
 	}
 	run, problem := local.ReadRun(id)
 	if err := a.mayAbandon(ctx, local, id, &run, problem); err != nil {
 		return err
+	}
+	if because = strings.TrimSpace(because); because == "" {
+		return usage("--because is missing", "say why the run is given up, for the record: --because \"…\"")
+	}
+	if !yes && !a.terminal.Is() {
+		return usage("there is no terminal to ask on", "add --yes to let `rekey abandon` give a run up without a question")
 	}
 	if err := a.showLeftovers(local, id, &run, problem); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (a *app) abandonCode(ctx context.Context, id string, err error) error {
 	case errors.Is(err, runner.ErrNeverBegan):
 		return invalid(err.Error(), "it claims nothing that outlives its process")
 	case errors.As(err, &ended):
-		return invalid(err.Error(), "it claims nothing any more; `"+a.rollbackLine(id)+"` undoes it")
+		return invalid(err.Error(), "it claims nothing any more"+a.undoHint(id, ended.State))
 	case errors.As(err, &broken):
 		return &exitError{code: exitStopped, message: err.Error(), hint: "the run is not given up: mend the state folder and try again"}
 	case errors.As(err, &claimed):

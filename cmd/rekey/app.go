@@ -101,7 +101,7 @@ Exit codes:
 
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
-		Use: "rekey", Short: "rotate Okta's SAML signing keys", Long: rootHelp,
+		Use: "rekey", Short: "rotate Okta's SAML signing keys", Long: rootHelp, Version: a.fullVersion(),
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              knownVerb,
@@ -115,6 +115,8 @@ func (a *app) command() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetHelpTemplate(root.HelpTemplate() + "{{if not .HasParent}}" + exitHelp + "{{end}}")
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -165,8 +167,13 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// flagError names the flag that an unknown one was meant to be.
+// flagError names the flag that an unknown one was meant to be, and the units
+// of a duration.
 func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) && value.GetFlag().Value.Type() == "duration" {
+		return fmt.Errorf("--%s=%s is no duration; write for instance 90s, 5m or 24h: there is no larger unit than hours", value.GetFlag().Name, value.GetValue())
+	}
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if !unknown {
 		return err

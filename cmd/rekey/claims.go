@@ -15,7 +15,7 @@ import (
 
 // lockTimeoutFlag lets a verb wait for owners that another run has claimed.
 func lockTimeoutFlag(cmd *cobra.Command, into *time.Duration) {
-	cmd.Flags().DurationVar(into, "lock-timeout", 0, "how long to wait for an owner that another run has claimed; 0: not at all")
+	cmd.Flags().DurationVar(into, "lock-timeout", 0, "how long to wait for another run that is at work on the same owner; 0: not at all")
 }
 
 func checkLockTimeout(timeout time.Duration) error {
@@ -60,7 +60,7 @@ func (a *app) claimCode(ctx context.Context, err error) error {
 	case errors.As(err, new(*journal.LockedError)):
 		return coded(exitBusy, err)
 	}
-	return failed(err.Error(), "nothing was done; choose a state folder that can be written, with --state-dir")
+	return failed(err.Error(), "nothing was done; give another state folder with --state-dir FOLDER")
 }
 
 // release gives claims out of this process's hands. What was done is done,

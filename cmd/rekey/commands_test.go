@@ -39,6 +39,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"newest":   cmdNewest,
 	"newkey":   cmdNewKey,
 	"noneof":   cmdNoneOf,
+	"release":  cmdRelease,
 	"replace":  cmdReplace,
 	"requests": cmdRequests,
 	"runid":    cmdRunID,
@@ -48,6 +49,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"signal":   cmdSignal,
 	"stopped":  cmdStopped,
 	"waitfile": cmdWaitFile,
+	"waitheld": cmdWaitHeld,
 	"waitlog":  cmdWaitLog,
 	"waittext": cmdWaitText,
 }
@@ -103,14 +105,7 @@ func cmdDump(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitlog REGEXP: waits until the log of the sandbox has a line that matches.
 func cmdWaitLog(ts *testscript.TestScript, _ bool, args []string) {
-	want := regexp.MustCompile(args[0])
-	for range 1000 {
-		if data, _ := os.ReadFile(ts.MkAbs("requests.log")); want.Match(data) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	ts.Fatalf("no request matches %s", args[0])
+	awaitText(ts, "requests.log", args[0])
 }
 
 // runid NAME: sets a variable to the id of the latest run. Runs of one second
@@ -136,15 +131,12 @@ type request struct {
 	Status       int
 }
 
-// logged are the requests of the sandbox's log, those of the scripts' own
-// dumps left out.
+// logged are the requests of the sandbox's log.
 func logged(ts *testscript.TestScript) (out []request) {
 	for line := range strings.Lines(ts.ReadFile("requests.log")) {
 		var r request
 		ts.Check(json.Unmarshal([]byte(line), &r))
-		if r.Path != "/_sandbox/org" {
-			out = append(out, r)
-		}
+		out = append(out, r)
 	}
 	return out
 }
@@ -343,13 +335,10 @@ func cmdSetKid(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitfile FILE: waits until a file exists.
 func cmdWaitFile(ts *testscript.TestScript, _ bool, args []string) {
-	for range 1000 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	ts.Fatalf("there is no %s", args[0])
+	await(ts, func() bool {
+		_, err := os.Stat(ts.MkAbs(args[0]))
+		return err == nil
+	}, "there is no %s", args[0])
 }
 
 // keyline NAME FILE: sets a variable to a line from the middle of a PEM file.

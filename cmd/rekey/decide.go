@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.com/rekey/runner"
@@ -28,8 +29,12 @@ func (f *takeUpFlags) decisions() (out []runner.Decision, err error) {
 	for _, step := range f.done {
 		out = append(out, runner.Decision{Step: step, Say: runner.SayDone, Because: f.because})
 	}
+	unnamed := slices.IndexFunc(out, func(d runner.Decision) bool { return blank(d.Step) })
 	switch {
-	case len(f.done) > 0 && strings.TrimSpace(f.because) == "":
+	case unnamed >= 0:
+		flag := flagOf(out[unnamed])
+		return nil, usage(flag+" names no step", "`rekey show RUN` lists those in doubt; write for instance "+flag+" generate")
+	case len(f.done) > 0 && blank(f.because):
 		return nil, usage("--done is given without --because", "say how you know: it is kept with the run")
 	case f.because != "" && len(out) == 0:
 		return nil, usage("--because is given without a decision", "add --adopt, --not-done or --done")
@@ -37,8 +42,11 @@ func (f *takeUpFlags) decisions() (out []runner.Decision, err error) {
 	return out, nil
 }
 
-// decided checks the flags' decisions against a run.
-func (f *takeUpFlags) decided(run *runner.StoredRun, program *runner.Program) (*runner.Machine, []runner.Decision, error) {
+func blank(text string) bool { return strings.TrimSpace(text) == "" }
+
+// decided checks the flags' decisions against a run that is to be gone on with,
+// or undone.
+func (f *takeUpFlags) decided(run *runner.StoredRun, program *runner.Program, undo bool) (*runner.Machine, []runner.Decision, error) {
 	decisions, err := f.decisions()
 	if err != nil {
 		return nil, nil, err
@@ -47,8 +55,16 @@ func (f *takeUpFlags) decided(run *runner.StoredRun, program *runner.Program) (*
 	if err != nil {
 		return nil, nil, replayError(fmt.Errorf("run %s: %w", run.Info().ID, err))
 	}
-	if err := m.Decidable(decisions); err != nil {
+	if err := m.Decidable(decisions, undo); err != nil {
 		return nil, nil, usage(err.Error(), "`rekey show "+run.Info().ID+"` tells how it stands")
 	}
 	return m, decisions, nil
 }
+
+// unused tells of a decision that a run did not come to ask for.
+func (a *app) unused(d runner.Decision) {
+	a.note("%s %s was not used, and is not on record: the run did not come to look for that write", flagOf(d), d.Step)
+}
+
+// flagOf is the flag by which a decision was given.
+func flagOf(d runner.Decision) string { return "--" + strings.ReplaceAll(string(d.Say), "_", "-") }

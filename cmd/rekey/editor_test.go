@@ -81,7 +81,7 @@ func openEditor(t *testing.T) *editor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	cmd := exec.CommandContext(ctx, node, server, "--stdio")
 	cmd.Dir, cmd.Stderr = e.folder, os.Stderr
 	in, err := cmd.StdinPipe()
@@ -199,7 +199,7 @@ func (e *editor) request(method string, params any) json.RawMessage {
 	select {
 	case result := <-answer:
 		return result
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		e.t.Fatalf("the language server does not answer %s", method)
 	}
 	return nil
@@ -233,7 +233,7 @@ func (e *editor) diagnosed(uri string) []diagnostic {
 	select {
 	case found := <-e.marksOf(uri):
 		return found
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		e.t.Fatal("the language server says nothing of ", uri)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -146,15 +147,31 @@ func (a *app) journalCode(err error, id string, m *runner.Machine, wrote bool) e
 	case errors.As(err, new(*runner.ReplayError)):
 		return replayError(err)
 	case errors.As(err, new(*runner.DecisionError)):
-		return usage(err.Error(), "nothing was recorded; `"+a.runLine("show", id)+"` tells what there is to choose from")
+		return a.decisionCode(err, id)
 	case errors.As(err, new(*runner.PlanError)):
 		return coded(exitBusy, err)
 	case !errors.As(err, &broken):
 		return err
 	case wrote || m != nil && m.Written():
 		return &exitError{code: exitStopped, message: err.Error(), hint: "the run stopped part-way: make room, or mend the state folder; then " + takeUp}
+	case (m == nil || m.Info() == nil) && !broken.Begun:
+		return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org, and there is no such run; make room, or give another state folder with --state-dir FOLDER"}
 	case m == nil || m.Info() == nil:
-		return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org; make room, or choose a state folder that can be written, with --state-dir"}
+		return &exitError{code: exitFailed, message: err.Error(), hint: fmt.Sprintf("nothing was written to the org, but run %s may be on record as begun, and keep others from what it claims; make room, or mend the state folder; then `%s` carries it out, `%s --because \"…\"` gives it up",
+			id, a.runLine("resume", id), a.runLine("abandon", id))}
 	}
 	return &exitError{code: exitFailed, message: err.Error(), hint: "nothing was written to the org; make room, or mend the state folder; then " + takeUp}
+}
+
+// decisionCode is the exit code of a decision that the org contradicts, or of
+// which it could not be asked.
+func (a *app) decisionCode(err error, id string) error {
+	refused := (*okta.Error)(nil)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errInterrupted
+	case errors.As(err, new(*okta.NetworkError)), errors.As(err, &refused) && !okta.NotFound(err):
+		return &exitError{code: exitStopped, message: err.Error(), hint: "nothing was recorded, and the run stays as it is: mend that, and try again"}
+	}
+	return usage(err.Error(), "nothing was recorded; `"+a.runLine("show", id)+"` tells what there is to choose from")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"example.com/rekey/internal/okta"
@@ -34,6 +35,28 @@ func TestExitCode(t *testing.T) {
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// A run that could not be recorded says whether it is there all the same, and
+// what is to be done.
+func TestUnrecordedRun(t *testing.T) {
+	m := runner.NewMachine(&runner.Program{})
+	for _, c := range []struct {
+		begun bool
+		says  []string
+		not   string
+	}{
+		{false, []string{"there is no such run", "--state-dir"}, "resume"},
+		{true, []string{"run r may be on record as begun", "`rekey resume r` carries it out", "`rekey abandon r --because \"…\"` gives it up"}, "no such run"},
+	} {
+		err := testApp().journalCode(&runner.JournalError{Begun: c.begun, Err: fs.ErrPermission}, "r", m, false)
+		_, hint := explain(err)
+		for _, says := range append(c.says, "nothing was written to the org") {
+			if !strings.Contains(hint, says) || strings.Contains(hint, c.not) || exitCode(err) != exitFailed {
+				t.Errorf("%d, %q, which does not say %q, or does %q", exitCode(err), hint, says, c.not)
+			}
 		}
 	}
 }

@@ -128,13 +128,12 @@ func newFleet(t *testing.T, rekey string, fail []string) *fleet {
 		server.Process.Signal(syscall.SIGTERM)
 		server.Wait()
 	})
-	for range 1000 {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		text, err := os.ReadFile(filepath.Join(f.dir, "env"))
 		if err == nil {
 			f.settings(string(text))
 			return f
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatal("the sandbox does not get ready")
 	return nil

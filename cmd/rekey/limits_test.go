@@ -17,7 +17,7 @@ const (
 	checkTime = time.Second
 	checkCPU  = 3 * checkTime / 2 // see try
 	checkPeak = 256 << 20         // bytes of resident memory
-	checkHung = 10 * time.Second
+	checkHung = patience
 )
 
 // TestLimits gives hostile and large documents to the real command, in a

@@ -36,6 +36,8 @@ type admin struct {
 	at   int
 	slow time.Duration                              // how long the answer to a GET takes
 	wait func(context.Context, time.Duration) error // instead of the clock's sleep
+
+	attend func(*app) // has somebody be there; nil: nobody is
 }
 
 // admin is somebody to whose requests the faults happen, and to nobody else's.
@@ -156,6 +158,9 @@ func (a *admin) within(ctx context.Context, args ...string) ended {
 			list = append(list, name+"="+value)
 		}
 		return list
+	}
+	if a.attend != nil {
+		a.attend(p)
 	}
 	code := p.main(ctx, args)
 	return ended{code, stdout.String(), stderr.String()}

@@ -28,9 +28,9 @@ func start(a *app) int {
 var stoppable = []string{"plan", "run", "resume", "rollback", "abandon", "sandbox"}
 
 // untilStopped is a context that ends with the first interrupt, or the end of
-// the terminal: a run finishes the write in flight and records it. From then on
-// signals have their usual effect, so that a second one ends the process at
-// once.
+// the terminal: a run finishes the write in flight and records it. Before it
+// ends, signals have their usual effect again, so that a second one ends the
+// process at once.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	var signals []os.Signal
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
@@ -39,9 +39,18 @@ func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 		}
 	}
 	if len(signals) == 0 {
-		return ctx, func() {} // of none, NotifyContext would make all
+		return ctx, func() {} // of none, Notify would make all
 	}
-	ctx, stop := signal.NotifyContext(ctx, signals...)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(ctx)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, signals...)
+	go func() {
+		select {
+		case <-caught:
+		case <-ctx.Done():
+		}
+		signal.Stop(caught)
+		cancel()
+	}()
+	return ctx, cancel
 }

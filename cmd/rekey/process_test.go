@@ -3,8 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -54,16 +55,40 @@ func launch(ts *testscript.TestScript, stdout, stderr io.Writer, program string,
 	return p
 }
 
-// terminate ends the process by SIGTERM and returns how it took that.
+// terminate ends the process by SIGTERM, if it is not stopped, and returns how
+// it took that.
 func (p *process) terminate() error {
 	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.cmd.Process.Signal(syscall.SIGCONT)
 	select {
 	case <-p.ended:
 		return p.err
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		p.cmd.Process.Kill()
-		return errors.New("it did not end within 10 s of SIGTERM")
+		return fmt.Errorf("it did not end within %s of SIGTERM", patience)
 	}
+}
+
+// patience is how long anything is waited for: so long that only what hangs
+// takes longer, on a machine that is busy with other things.
+const patience = time.Minute
+
+// await waits until something is so.
+func await(ts *testscript.TestScript, so func() bool, otherwise string, args ...any) {
+	for until := time.Now().Add(patience); !so(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			ts.Fatalf(otherwise, args...)
+		}
+	}
+}
+
+// awaitText waits until a file holds a text.
+func awaitText(ts *testscript.TestScript, file, pattern string) {
+	want := regexp.MustCompile(pattern)
+	await(ts, func() bool {
+		data, _ := os.ReadFile(ts.MkAbs(file))
+		return want.Match(data)
+	}, "nothing in %s matches %s", file, pattern)
 }
 
 // sandbox [flags…]: starts `rekey sandbox` in another process, with pooled
@@ -78,18 +103,47 @@ func cmdSandbox(ts *testscript.TestScript, _ bool, args []string) {
 	args = append([]string{"sandbox", "--keys", "pool", "--env-file", env, "--log", log}, args...)
 	p := launch(ts, io.Discard, &stderr, "rekey", args...)
 	processesOf(ts).sandbox = p
-	for range 1000 {
-		if _, err := os.Stat(env); err == nil {
-			loadEnv(ts, env)
-			return
-		}
+	await(ts, func() bool {
 		select {
 		case <-p.ended:
 			ts.Fatalf("the sandbox ended, %v: %s", p.err, stderr.String())
-		case <-time.After(10 * time.Millisecond):
+		default:
 		}
+		_, err := os.Stat(env)
+		return err == nil
+	}, "the sandbox does not get ready")
+	loadEnv(ts, env)
+}
+
+// asked are the requests that the sandbox answers it has held so far, to a GET,
+// or has let go of now, to a DELETE.
+func asked(ts *testscript.TestScript, method string) (requests []string) {
+	request, err := http.NewRequest(method, ts.Getenv("OKTA_CLIENT_ORGURL")+"/_sandbox/held", nil)
+	ts.Check(err)
+	answer, err := http.DefaultClient.Do(request)
+	ts.Check(err)
+	defer answer.Body.Close()
+	ts.Check(json.NewDecoder(answer.Body).Decode(&requests))
+	return requests
+}
+
+// waitheld [N]: waits until the sandbox holds N requests, or one: they have
+// taken effect, and their clients wait for the answers, for 30 s at most.
+func cmdWaitHeld(ts *testscript.TestScript, _ bool, args []string) {
+	n := 1
+	if len(args) > 0 {
+		var err error
+		n, err = strconv.Atoi(args[0])
+		ts.Check(err)
 	}
-	ts.Fatalf("the sandbox does not get ready")
+	await(ts, func() bool { return len(asked(ts, http.MethodGet)) == n }, "%d requests are not held", n)
+}
+
+// release: has the sandbox give the requests that it holds their answers.
+func cmdRelease(ts *testscript.TestScript, _ bool, _ []string) {
+	if len(asked(ts, http.MethodDelete)) == 0 {
+		ts.Fatalf("nothing was held")
+	}
 }
 
 // stopped: ends the sandbox by SIGTERM; it must exit with 0.
@@ -124,7 +178,10 @@ func named(ts *testscript.TestScript, name string) *process {
 
 // signal NAME SIGNAL: sends a signal to a program that begin started.
 func cmdSignal(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]os.Signal{"INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signals := map[string]os.Signal{
+		"INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL,
+		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
+	}
 	ts.Check(named(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }
 
@@ -136,7 +193,7 @@ func cmdEnds(ts *testscript.TestScript, _ bool, args []string) {
 	p := named(ts, args[1])
 	select {
 	case <-p.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		ts.Fatalf("%s does not end", args[1])
 	}
 	if got := p.cmd.ProcessState.ExitCode(); got != want {
@@ -145,16 +202,7 @@ func cmdEnds(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // waittext FILE REGEXP: waits until a file holds a text.
-func cmdWaitText(ts *testscript.TestScript, _ bool, args []string) {
-	want := regexp.MustCompile(args[1])
-	for range 1000 {
-		if data, _ := os.ReadFile(ts.MkAbs(args[0])); want.Match(data) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	ts.Fatalf("nothing in %s matches %s", args[0], args[1])
-}
+func cmdWaitText(ts *testscript.TestScript, _ bool, args []string) { awaitText(ts, args[0], args[1]) }
 
 // cutafter FILE TEXT: cuts a file off after the first line that holds a text,
 // as if the process that wrote it had died there.

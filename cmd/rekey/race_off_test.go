@@ -6,4 +6,4 @@ import "time"
 
 // hung is how long the scripts may take together. One that hangs is stopped
 // then, and says at which line, which the timeout of go test would not.
-const hung = 100 * time.Second
+const hung = 4 * time.Minute

@@ -102,17 +102,22 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "print the version", Args: takes(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
-			commit := "unknown"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				commit = cmp.Or(setting(info, "vcs.revision"), commit)
-				if setting(info, "vcs.modified") == "true" {
-					commit += ", modified"
-				}
-			}
-			_, err := fmt.Fprintf(a.stdout, "%s (commit %s, %s %s/%s)\n", a.tool(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(a.stdout, a.fullVersion())
 			return err
 		},
 	}
+}
+
+// fullVersion is the program's version with what it was built of.
+func (a *app) fullVersion() string {
+	commit := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		commit = cmp.Or(setting(info, "vcs.revision"), commit)
+		if setting(info, "vcs.modified") == "true" {
+			commit += ", modified"
+		}
+	}
+	return fmt.Sprintf("%s (commit %s, %s %s/%s)", a.tool(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func setting(info *debug.BuildInfo, key string) string {

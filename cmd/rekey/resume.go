@@ -14,8 +14,8 @@ func (a *app) resumeCommand() *cobra.Command {
 	f := &takeUpFlags{}
 	cmd := &cobra.Command{
 		Use: "resume RUN", Short: "go on with a run that was interrupted, killed or stuck",
-		Long: `Go on with a run where it stopped, with its own playbook, inputs and org. What
-was read and decided stays so. A write that may have been on its way is looked
+		Long: `Show what is left of a run, ask, and go on with it where it stopped, with its own
+playbook, inputs and org. What was read and decided stays so. A write that may have been on its way is looked
 for first, and not repeated if it happened. RUN is an id, or the beginning of
 one. Only the secrets that the remaining steps need are asked for; they come
 from REKEY_INPUT_NAME, --input-file or the prompt.
@@ -28,22 +28,26 @@ from REKEY_INPUT_NAME, --input-file or the prompt.
 	return cmd
 }
 
-// resume shows where a run stands, asks, and goes on with it.
+// resume shows what is left of a run, asks, and goes on with it.
 func (a *app) resume(ctx context.Context, text string, f *takeUpFlags) error {
 	t, err := a.findIdle(ctx, "resume", text, f, a.notResumable)
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	own := ownInputs{values: t.run.Info().Inputs, secrets: t.machine.Secrets(), was: "the run was started"}
+	info := t.run.Info()
+	if t.run.Plan, err = t.local.PlanOf(info); err != nil {
+		return coded(exitBusy, fmt.Errorf("run %s: %w", info.ID, err))
+	}
+	own := ownInputs{values: info.Inputs, secrets: t.machine.Secrets(), was: "the run was started"}
 	_, secrets, err := a.inputsOf(ctx, t.program, t.org, own, inputFlags{files: f.files})
 	if err != nil {
 		return err
 	}
-	if err := view.Result(a.stderr, &t.run, ""); err != nil {
+	if err := view.Resume(a.stderr, &t.run, t.program, t.machine, t.decisions); err != nil {
 		return err
 	}
-	if err := a.approve(ctx, f.yes, "Go on with this in "+t.org.name+"?"); err != nil {
+	if err := t.approve(ctx, f.yes, "Go on with this in "+t.org.name+"?"); err != nil {
 		return err
 	}
 	return t.goOn(ctx, false, t.local.Resume, runner.TakeUp{Secrets: secrets, Decisions: t.decisions})
@@ -52,8 +56,23 @@ func (a *app) resume(ctx context.Context, text string, f *takeUpFlags) error {
 // notResumable refuses a run that has ended.
 func (a *app) notResumable(run *runner.StoredRun) error {
 	if state := run.Summary().State; !state.Resumable() {
-		return invalid(fmt.Sprintf("run %s has ended (%s): there is nothing to go on with", run.Info().ID, state),
-			"start a new run; `"+a.rollbackLine(run.Info().ID)+"` undoes this one")
+		hint := "start a new run"
+		switch {
+		case state == runner.StateRollbackIncomplete:
+			hint = "`" + a.rollbackLine(run.Info().ID) + "` tries the rollback again"
+		case run.Remains():
+			hint += a.undoHint(run.Info().ID, state)
+		}
+		return invalid(fmt.Sprintf("run %s has ended (%s): there is nothing to go on with", run.Info().ID, state), hint)
 	}
 	return nil
+}
+
+// undoHint is how a run that has ended can be undone, to add to a hint; empty if
+// it is undone.
+func (a *app) undoHint(id string, state runner.State) string {
+	if state == runner.StateRolledBack {
+		return ""
+	}
+	return "; `" + a.rollbackLine(id) + "` undoes it"
 }

@@ -14,7 +14,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 	f := &takeUpFlags{}
 	cmd := &cobra.Command{
 		Use: "rollback RUN", Short: "undo a run: finished, failed or interrupted",
-		Long: `Undo what a run wrote, the last write first. RUN is an id, or the beginning of
+		Long: `Show what a run wrote, ask, and undo it, the last write first. RUN is an id, or the beginning of
 one. What cannot be undone is listed before and after. A key that somebody
 else has switched since is never overwritten. The org is the one that the run
 worked on.
@@ -36,11 +36,11 @@ func (a *app) rollback(ctx context.Context, text string, f *takeUpFlags) error {
 		return err
 	}
 	defer t.close()
-	plan, _ := t.local.ReadPlan(t.run.Info().ID) // the step types tell as well, less exactly
-	if err := view.Undo(a.stderr, &t.run, t.program, plan); err != nil {
+	t.run.Plan, _ = t.local.PlanOf(t.run.Info()) // without it the step types tell as well, less exactly
+	if err := view.Undo(a.stderr, &t.run, t.program); err != nil {
 		return err
 	}
-	if err := a.approve(ctx, f.yes, "Undo this in "+t.org.name+"?"); err != nil {
+	if err := t.approve(ctx, f.yes || !t.run.Remains(), "Undo this in "+t.org.name+"?"); err != nil {
 		return err
 	}
 	return t.goOn(ctx, true, t.local.Rollback, runner.TakeUp{Decisions: t.decisions})

@@ -152,6 +152,9 @@ func (a *app) planFor(ctx context.Context, program *runner.Program, o *org, f *r
 	return a.rehearsed(ctx, program, o, &f.planFlags, true)
 }
 
+// errDeclined is the question answered no.
+var errDeclined = failed("not carried out; nothing was written", "")
+
 // approve asks before the first write.
 func (a *app) approve(ctx context.Context, yes bool, question string) error {
 	if yes {
@@ -159,7 +162,7 @@ func (a *app) approve(ctx context.Context, yes bool, question string) error {
 	}
 	ok, err := a.confirm(ctx, question)
 	if err == nil && !ok {
-		err = failed("not carried out; nothing was written", "")
+		err = errDeclined
 	}
 	return err
 }
@@ -209,6 +212,7 @@ func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollba
 	if err != nil {
 		return err
 	}
+	stored.Plan, _ = local.PlanOf(stored.Info())
 	a.say("")
 	if err := view.Result(a.stdout, &stored, a.rollbackLine(id)); err != nil {
 		// What the run did is done, whoever can read of it.

@@ -130,6 +130,7 @@ func (a *app) show(text, format string) error {
 	}
 	if format == "text" {
 		program, _ := programOf(&run) // without it steps are shown by their ids
+		run.Plan, _ = local.PlanOf(run.Info())
 		if err := view.Show(a.stdout, &run, program, a.rollbackLine(run.Info().ID)); err != nil {
 			return err
 		}

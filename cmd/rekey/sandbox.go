@@ -47,6 +47,8 @@ and WRITE for all but GET, * in GLOB crosses slashes, @N is the N-th match
   late:D                  the connection ends at once; the effect comes D later
   delay:D                 of a POST: lists of keys and CSRs show what it makes
                           only D later; all else has it at once
+  hold:D                  takes effect; its answer is held for D, or until it is
+                          let go (below)
   change:WHAT[:before|:after]
                           right after the request (the default) or before it, a
                           stranger changes the owner that the path names: label
@@ -55,9 +57,13 @@ and WRITE for all but GET, * in GLOB crosses slashes, @N is the N-th match
                           date moves lastUpdated alone
 
 'POST */keys/generate=500:after' and 'WRITE *@2=lost' lose an answer. D is a
-duration such as 150ms. Of several rules for an answer the first counts; delay
-and change come on top of it. --read-only refuses each write with 503 E0000010,
-as an org in read-only mode does.`,
+duration such as 150ms. Of several rules for an answer the first counts; delay,
+hold and change come on top of it. --read-only refuses each write with 503
+E0000010, as an org in read-only mode does.
+
+To interrupt or kill a run in the middle of a write, hold that: 'PUT *=hold:25s'.
+GET /_sandbox/held lists what is held, and DELETE /_sandbox/held lets go of it.
+A run waits 30s for an answer. A request whose client goes away is held no more.`,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
 	}
@@ -189,11 +195,13 @@ func (f *sandboxFlags) baseOrg(now time.Time) (*sandbox.Org, error) {
 // grace is how long a request may still take when the sandbox ends.
 const grace = 5 * time.Second
 
-// serve serves until ctx is done, then lets requests in flight finish.
+// serve serves until ctx is done, then lets requests in flight finish, but for
+// those that the sandbox holds: these end with ctx.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
+		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

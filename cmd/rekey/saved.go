@@ -16,13 +16,13 @@ const defaultExpiry = 24 * time.Hour
 
 // savePlan writes a plan to a file that `run --plan` takes.
 func (a *app) savePlan(plan *runner.Plan, path string, expires time.Duration) error {
-	plan.Header.Expires = plan.Header.MadeAt.Add(expires)
+	plan.Save(plan.Header.MadeAt.Add(expires))
 	data, err := plan.Encode()
 	if err != nil {
 		return err
 	}
 	if err := journal.WriteFile(path, data, 0o600); err != nil {
-		return failed("the plan cannot be saved: "+err.Error(), "give --out a file in a folder that you may write to")
+		return failed("the plan cannot be saved: "+err.Error(), "") // which names the cure
 	}
 	return nil
 }
@@ -35,7 +35,7 @@ func readPlan(path string) (*runner.Plan, error) {
 	}
 	plan, err := runner.DecodePlan(data)
 	if err != nil {
-		return nil, invalid(fmt.Sprintf("%s: %v", path, err), "make it anew with `rekey plan --out`")
+		return nil, invalid(fmt.Sprintf("%s: %v", path, err), "make a new one with `rekey plan --out`")
 	}
 	return plan, nil
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +47,7 @@ type takenUp struct {
 	machine   *runner.Machine // as the record leaves it
 	decisions []runner.Decision
 	org       *org
+	undo      bool // the verb is rollback
 }
 
 // findIdle finds the run that a verb is to take up, one that somebody can
@@ -52,18 +55,18 @@ type takenUp struct {
 // Refuse tells that the verb is not for a run. Close what it returns.
 func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, refuse func(*runner.StoredRun) error) (_ *takenUp, err error) {
 	_, malformed := f.decisions()
-	err = cmp.Or(checkSettle(f.settle), checkLockTimeout(f.lockTimeout), malformed)
-	if err == nil && !f.yes && !a.terminal.Is() {
-		err = errUnattended(verb)
-	}
-	if err != nil {
+	if err := cmp.Or(checkSettle(f.settle), checkLockTimeout(f.lockTimeout), malformed); err != nil {
 		return nil, err
 	}
-	t := &takenUp{app: a}
+	t := &takenUp{app: a, undo: verb == "rollback"}
 	if t.local, t.run, err = a.findRun(text); err != nil {
 		return nil, err
 	}
 	t.local.Settle = f.settle
+	nothing := t.undo && !t.run.Alive && !t.run.Remains() // to undo, and to ask about
+	if !f.yes && !a.terminal.Is() && !nothing {
+		return nil, errUnattended(verb)
+	}
 	if !t.run.Alive { // else it is waited for, or told who is at work
 		if err := t.prepare(f, refuse); err != nil {
 			return nil, err
@@ -99,7 +102,7 @@ func (t *takenUp) prepare(f *takeUpFlags, refuse func(*runner.StoredRun) error) 
 	if t.program, err = programOf(&t.run); err != nil {
 		return err
 	}
-	t.machine, t.decisions, err = f.decided(&t.run, t.program)
+	t.machine, t.decisions, err = f.decided(&t.run, t.program, t.undo)
 	return err
 }
 
@@ -138,6 +141,18 @@ func (t *takenUp) close() {
 	t.app.release(t.claims)
 }
 
+// approve asks before anything is done.
+func (t *takenUp) approve(ctx context.Context, yes bool, question string) error {
+	err := t.app.approve(ctx, yes, question)
+	switch {
+	case errors.Is(err, errDeclined):
+		err = failed("not carried out: nothing was done, and the run stays as it is", "")
+	case errors.Is(err, errInterrupted):
+		err = failed("interrupted: nothing was done, and the run stays as it is", "")
+	}
+	return err
+}
+
 // goOn has the run carried on by a method of the backend, and says how it ended.
 func (t *takenUp) goOn(ctx context.Context, rollback bool,
 	carryOn func(context.Context, string, *runner.Program, *runner.Catalogue, runner.TakeUp) (*runner.Machine, error), with runner.TakeUp) error {
@@ -152,10 +167,17 @@ func (t *takenUp) goOn(ctx context.Context, rollback bool,
 		return err
 	}
 	a.say("")
-	if steps := t.run.InFlight(); len(steps) > 0 {
-		a.note("in flight: %s; looking whether their writes happened, for %s each if need be", someOf(steps), t.local.Settle)
+	decided := func(step string) bool {
+		return slices.ContainsFunc(t.decisions, func(d runner.Decision) bool { return d.Step == step })
 	}
-	with.Moved = moved(env)
+	if steps := slices.DeleteFunc(t.run.InFlight(), decided); len(steps) > 0 {
+		each := "its write happened, for up to %s"
+		if len(steps) > 1 {
+			each = "their writes happened, for up to %s each"
+		}
+		a.note("in flight: %s; looking whether "+each, someOf(steps), t.local.Settle)
+	}
+	with.Moved, with.Unused = moved(env), a.unused
 	done := a.announceStop(ctx, id)
 	m, err := carryOn(ctx, id, t.program, steps.Catalogue(env), with)
 	done()

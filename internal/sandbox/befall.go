@@ -10,11 +10,11 @@ import (
 )
 
 // fate is what befalls one request: of the faults whose turn it is, the first
-// that decides about the answer, the longest delay, and each change.
+// that decides about the answer, the longest delay and hold, and each change.
 type fate struct {
 	fault         Fault
 	hit           bool // fault decides about the answer
-	hide          time.Duration
+	hide, hold    time.Duration
 	before, after []Change
 }
 
@@ -34,6 +34,8 @@ func (s *Server) fate(r *http.Request) (f fate) {
 		switch {
 		case fault.Kind == FaultDelay:
 			f.hide = max(f.hide, fault.Delay)
+		case fault.Kind == FaultHold:
+			f.hold = max(f.hold, fault.Delay)
 		case fault.Kind == FaultChange && fault.After:
 			f.after = append(f.after, fault.Change)
 		case fault.Kind == FaultChange:
@@ -51,6 +53,9 @@ func (s *Server) befallen(rq *request, f fate) answer {
 	s.change(rq, f.before)
 	a := s.outcome(rq, f)
 	s.change(rq, f.after)
+	if gone := s.hold(rq, f.hold); gone && a.cut == cutNot {
+		return answer{cut: cutClosed}
+	}
 	return a
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,10 +16,12 @@ import (
 	"example.com/rekey/internal/okta"
 )
 
-// befallenBy is a server of a default org with faults.
-func befallenBy(t *testing.T, rules ...string) (*Org, *Server) {
+// befallenBy is a server of a default org with faults, whose delays pass when
+// the test says so.
+func befallenBy(t *testing.T, rules ...string) (*Org, *Server, *putOff) {
 	t.Helper()
-	opt := testOptions()
+	opt, later := testOptions(), &putOff{}
+	opt.After = later.after
 	for _, text := range rules {
 		f, err := ParseFault(text)
 		if err != nil {
@@ -27,7 +30,7 @@ func befallenBy(t *testing.T, rules ...string) (*Org, *Server) {
 		opt.Faults = append(opt.Faults, f)
 	}
 	org := testOrg(t)
-	return org, New(org, opt)
+	return org, New(org, opt), later
 }
 
 func (o *Org) counts(id okta.Owner) (keys, csrs int) {
@@ -38,13 +41,11 @@ func (o *Org) counts(id okta.Owner) (keys, csrs int) {
 // wait waits until something is so; a machine that is busy takes its time.
 func wait(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for range 2000 {
-		if so() {
-			return
+	for until := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("it does not come to this: %s", what)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
-	t.Fatalf("it does not come to this: %s", what)
 }
 
 const generateTwo = "/credentials/keys/generate?validityYears=2"
@@ -56,12 +57,12 @@ func TestCut(t *testing.T) {
 		what       string
 		now, later int // keys made, at once and in the end
 	}{
-		{"lost", 1, 1}, {"reset", 0, 0}, {"late:300ms", 0, 1},
+		{"lost", 1, 1}, {"reset", 0, 0}, {"late:1h", 0, 1},
 	} {
 		for _, socket := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/%t", tt.what, socket), func(t *testing.T) {
 				t.Parallel()
-				org, srv := befallenBy(t, "POST *@1="+tt.what)
+				org, srv, later := befallenBy(t, "POST *@1="+tt.what)
 				before, _ := org.counts(testApp)
 				base, client := "http://sandbox.invalid", &http.Client{Transport: Transport(srv)}
 				if socket {
@@ -81,7 +82,10 @@ func TestCut(t *testing.T) {
 				if keys, _ := org.counts(testApp); keys-before != tt.now {
 					t.Errorf("%d keys were made at once, want %d", keys-before, tt.now)
 				}
-				wait(t, "the late effect", func() bool { keys, _ := org.counts(testApp); return keys-before == tt.later })
+				later.pass()
+				if keys, _ := org.counts(testApp); keys-before != tt.later {
+					t.Errorf("%d keys were made later, want %d", keys-before, tt.later)
+				}
 				resp, err = client.Post(base+testApp.Path()+generateTwo, "", nil)
 				if err != nil || resp.StatusCode != http.StatusCreated {
 					t.Fatalf("the next request: %v", err)
@@ -135,8 +139,7 @@ func TestClientCut(t *testing.T) {
 // TestLateInVain: a late write is refused like any other by what has become of
 // the org.
 func TestLateInVain(t *testing.T) {
-	t.Parallel()
-	org, srv := befallenBy(t, "DELETE *=late:100ms")
+	org, srv, later := befallenBy(t, "DELETE *=late:1h")
 	c := serve(t, srv)
 	csr := c.want(201, "POST", testApp.Path()+"/credentials/csrs", `{}`).csr(t)
 	if err := deleteOnce(c, testApp.Path()+"/credentials/csrs/"+csr.ID); err == nil {
@@ -147,7 +150,7 @@ func TestLateInVain(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := dump(t, org)
-	time.Sleep(200 * time.Millisecond)
+	later.pass()
 	if dump(t, org) != text {
 		t.Error("a late write of what is gone has changed the org")
 	}
@@ -168,12 +171,10 @@ func deleteOnce(c *caller, path string) error {
 // TestDelay: what is made is not in the lists for a while, and elsewhere at
 // once.
 func TestDelay(t *testing.T) {
-	t.Parallel()
-	_, srv := befallenBy(t, "POST *=delay:1500ms")
+	_, srv, later := befallenBy(t, "POST *=delay:1h")
 	c := serve(t, srv)
 	keys, csrs := testApp.Path()+"/credentials/keys", testApp.Path()+"/credentials/csrs"
 	before := len(c.want(200, "GET", keys, nil).keys(t))
-	began := time.Now()
 	key := c.want(201, "POST", testApp.Path()+generateTwo, nil).key(t)
 	csr := c.want(201, "POST", csrs, `{}`).csr(t)
 	c.want(201, "POST", keys+"/"+key.Kid+"/clone?targetAid="+testTarget.ID, nil)
@@ -196,11 +197,13 @@ func TestDelay(t *testing.T) {
 		target := c.want(200, "GET", testTarget.Path()+"/credentials/keys", nil).keys(t)
 		return append(list, target[len(target)-1].Kid)
 	}
-	if list := listed(); time.Since(began) < 1400*time.Millisecond && (len(list) != 1 || list[0] == key.Kid) {
+	if list := listed(); len(list) != 1 || list[0] == key.Kid {
 		t.Errorf("the lists have %q", list)
 	}
-	want := fmt.Sprint([]string{key.Kid, published.Kid, csr.ID, key.Kid})
-	wait(t, "all is listed", func() bool { return fmt.Sprint(listed()) == want })
+	later.pass()
+	if list, want := listed(), []string{key.Kid, published.Kid, csr.ID, key.Kid}; !slices.Equal(list, want) {
+		t.Errorf("then the lists have %q, want %q", list, want)
+	}
 	if len(srv.hidden) > 0 {
 		t.Errorf("%v is kept", srv.hidden)
 	}
@@ -208,7 +211,7 @@ func TestDelay(t *testing.T) {
 
 // TestSeveralBefall: delay and change come on top of an answer that is lost.
 func TestSeveralBefall(t *testing.T) {
-	org, srv := befallenBy(t, "POST */generate=change:label", "POST */generate=delay:1h", "POST */generate@1=lost", "POST */generate=500:after")
+	org, srv, _ := befallenBy(t, "POST */generate=change:label", "POST */generate=delay:1h", "POST */generate@1=lost", "POST */generate=500:after")
 	client := &http.Client{Transport: Transport(srv)}
 	if _, err := client.Post("http://x"+testApp.Path()+generateTwo, "", nil); err == nil {
 		t.Error("it was answered")
@@ -228,7 +231,7 @@ func TestSeveralBefall(t *testing.T) {
 
 // TestLimited: a 429 says when to come back; one for too many at once does not.
 func TestLimited(t *testing.T) {
-	_, srv := befallenBy(t, "GET *@1=429", "GET *@2=429:concurrency")
+	_, srv, _ := befallenBy(t, "GET *@1=429", "GET *@2=429:concurrency")
 	c := serve(t, srv)
 	for _, want := range []map[string]string{
 		{"X-Rate-Limit-Limit": "500", "X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": fmt.Sprint(testNow.Unix() + 1)},
@@ -248,7 +251,7 @@ func TestLimited(t *testing.T) {
 
 // TestReadOnlyMode: one rule refuses all writes and no read.
 func TestReadOnlyMode(t *testing.T) {
-	org, srv := befallenBy(t, "WRITE *=503")
+	org, srv, _ := befallenBy(t, "WRITE *=503")
 	before := dump(t, org)
 	c := serve(t, srv)
 	c.want(200, "GET", testApp.Path(), nil)

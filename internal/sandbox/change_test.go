@@ -26,7 +26,7 @@ func TestChange(t *testing.T) {
 			{"GET *@2=change:kid", []string{okta.SigningPointer(owner.Kind)}, 0, 0},
 			{"GET *@2=change:date", nil, 0, 0},
 		} {
-			org, srv := befallenBy(t, tt.rule)
+			org, srv, _ := befallenBy(t, tt.rule)
 			c := serve(t, srv)
 			c.want(201, "POST", owner.Path()+"/credentials/csrs", `{}`)
 			first := c.want(200, "GET", owner.Path(), nil).object(t)
@@ -54,7 +54,7 @@ func TestChange(t *testing.T) {
 // TestChangeKid: a stranger's key is neither the one just switched to nor the one
 // before it, if there is a third.
 func TestChangeKid(t *testing.T) {
-	org, srv := befallenBy(t, "PUT *=change:kid")
+	org, srv, _ := befallenBy(t, "PUT *=change:kid")
 	c := serve(t, srv)
 	before := c.want(200, "GET", testApp.Path(), nil).object(t)
 	keys := c.want(200, "GET", testApp.Path()+"/credentials/keys", nil).keys(t)
@@ -74,7 +74,7 @@ func TestChangeKid(t *testing.T) {
 // or that has nothing to change, changes nothing.
 func TestChangeNothing(t *testing.T) {
 	noKeys := okta.Owner{Kind: okta.IdP, ID: "0oaulob4BFVa4zQvt0g3"}
-	org, srv := befallenBy(t, "GET *=change:kid", "GET *=change:revoke")
+	org, srv, _ := befallenBy(t, "GET *=change:kid", "GET *=change:revoke")
 	before := dump(t, org)
 	c := serve(t, srv)
 	c.want(200, "GET", "/api/v1/apps", nil)
@@ -91,7 +91,7 @@ func TestChangeNothing(t *testing.T) {
 
 // TestChangeRevokeNamed: of several CSRs the one goes that the path names.
 func TestChangeRevokeNamed(t *testing.T) {
-	_, srv := befallenBy(t, "GET */csrs/*@1=change:revoke")
+	_, srv, _ := befallenBy(t, "GET */csrs/*@1=change:revoke")
 	c := serve(t, srv)
 	csrs := testApp.Path() + "/credentials/csrs"
 	first := c.want(201, "POST", csrs, `{}`).csr(t)

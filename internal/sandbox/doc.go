@@ -23,8 +23,8 @@
 // copy parts of a live org into it. A [Server] serves an Org; a [Store] serves
 // one that lives in a file and is shared by processes. [Transport] calls
 // either without a socket. A [Fault] befalls chosen requests: they fail before or
-// after their effect, lose their answer, take effect late, or a stranger changes
-// things in between.
+// after their effect, lose their answer, take effect late, are held, or a stranger
+// changes things in between.
 //
 // Clock, key pairs and ids come in through [Options]: with a fixed clock, a
 // [Pool] and a counter for ids, every answer is the same in every run. Only

@@ -24,11 +24,12 @@ import (
 //	reset                            the connection is reset before any effect
 //	late:D                           the connection is closed at once; the effect comes D later
 //	delay:D                          of a POST: what it makes is listed only D later
+//	hold:D                           takes effect; its answer is held back for D, or until it is let go
 //	change:WHAT[:before|:after]      a stranger changes the owner that the path names
 //
 // D is a duration such as "150ms"; [Options].After says what clock it takes.
 // The kinds that decide about the answer are STATUS, lost, reset and late; what
-// delay and change do comes on top of it.
+// delay, hold and change do comes on top of it.
 type Fault struct {
 	// Method of the requests, in capitals; "*" means any, and "WRITE" all but
 	// GET and HEAD.
@@ -51,7 +52,7 @@ type Fault struct {
 	// After lets the request take effect before it is answered a Status, or
 	// before a stranger's change.
 	After bool
-	// Delay of the kinds [FaultLate] and [FaultDelay].
+	// Delay of the kinds [FaultLate], [FaultDelay] and [FaultHold].
 	Delay time.Duration
 	// Change of the kind [FaultChange].
 	Change Change
@@ -76,6 +77,13 @@ const (
 	// keys and CSRs until Fault.Delay has passed. All else has it at once: the
 	// answer, GET by its id, PUT, the dumped org.
 	FaultDelay FaultKind = "delay"
+	// FaultHold lets the request take effect and keeps its answer, or the end
+	// that another fault makes of it, back until Fault.Delay has passed or
+	// somebody says DELETE /_sandbox/held, which lets go of all that are held and
+	// lists them as GET on it does: "METHOD PATH" each, the longest held first. A
+	// client that goes away meanwhile ends it at once, and so does a server whose
+	// contexts end; such a request has no answer.
+	FaultHold FaultKind = "hold"
 	// FaultChange has a stranger change the owner right before the request is
 	// handled or, with Fault.After, right after, before its answer leaves.
 	FaultChange FaultKind = "change"
@@ -97,7 +105,7 @@ func (f Fault) String() string {
 		if f.After {
 			b.WriteString(":after")
 		}
-	case FaultLate, FaultDelay:
+	case FaultLate, FaultDelay, FaultHold:
 		fmt.Fprintf(&b, "=%s:%s", f.Kind, f.Delay)
 	case FaultChange:
 		fmt.Fprintf(&b, "=%s:%s", f.Kind, f.Change)
@@ -115,7 +123,7 @@ const (
 	crowded     = "concurrency"
 
 	faultForm = "write METHOD GLOB[@N]=WHAT, such as 'POST */keys/generate=500:after', where WHAT is " +
-		"STATUS[:before|:after], 429:concurrency, lost, reset, late:DURATION, delay:DURATION or change:WHAT[:before|:after]"
+		"STATUS[:before|:after], 429:concurrency, lost, reset, late:DURATION, delay:DURATION, hold:DURATION or change:WHAT[:before|:after]"
 )
 
 // ParseFault reads "METHOD GLOB[@N]=WHAT". Without @N it is each match; a
@@ -155,7 +163,7 @@ func parseFault(text string) (f Fault, problem error) {
 		if colon {
 			problem = fmt.Errorf("nothing may stand after %s", kind)
 		}
-	case FaultLate, FaultDelay:
+	case FaultLate, FaultDelay, FaultHold:
 		problem = f.parseDelay(more)
 	case FaultChange:
 		problem = f.parseChange(more)
@@ -169,7 +177,7 @@ func parseFault(text string) (f Fault, problem error) {
 func (f *Fault) parseStatus(status, when string, colon bool) (problem error) {
 	f.Status, problem = strconv.Atoi(status)
 	if problem != nil || f.Status < 400 || f.Status > 599 || len(status) != 3 {
-		return errors.New("what is to happen is no status from 400 to 599, nor one of lost, reset, late, delay, change")
+		return errors.New("what is to happen is no status from 400 to 599, nor one of lost, reset, late, delay, hold, change")
 	}
 	switch {
 	case when == "after":

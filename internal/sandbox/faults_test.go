@@ -21,6 +21,7 @@ func TestParseFault(t *testing.T) {
 		"PUT *=reset":                                {Method: "PUT", Glob: "*", Kind: FaultReset},
 		"POST */csrs=late:1m30s":                     {Method: "POST", Glob: "*/csrs", Kind: FaultLate, Delay: 90 * time.Second},
 		"POST */csrs=delay:150ms":                    {Method: "POST", Glob: "*/csrs", Kind: FaultDelay, Delay: 150 * time.Millisecond},
+		"* */csrs@2=hold:25s":                        {Method: "*", Glob: "*/csrs", N: 2, Kind: FaultHold, Delay: 25 * time.Second},
 		"GET *@3=change:label":                       {Method: "GET", Glob: "*", N: 3, Kind: FaultChange, Change: ChangeLabel, After: true},
 		"PUT *=change:kid:before":                    {Method: "PUT", Glob: "*", Kind: FaultChange, Change: ChangeKid},
 		"PUT *=change:revoke:after":                  {Method: "PUT", Glob: "*", Kind: FaultChange, Change: ChangeRevoke, After: true},
@@ -34,7 +35,7 @@ func TestParseFault(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "POST", "POST x=500", "POST /x", "POST /x=200", "POST /x=600", "POST /x=5000", "POST /x=+50", "POST /x=abc", "POST /x=500:", "POST /x=500:later", "POST /x@0=500", "P0ST /x=500", "POST =500", "POST /a b=500", "POST /x@=500", "POST /x@99999999999999999999=500",
-		"POST /x=", "POST /x=lost:", "POST /x=lost:1s", "POST /x=reset:before", "POST /x=late", "POST /x=late:", "POST /x=late:0s", "POST /x=late:-1s", "POST /x=late:5", "POST /x=delay", "PUT /x=delay:1s", "* /x=delay:1s",
+		"POST /x=", "POST /x=lost:", "POST /x=lost:1s", "POST /x=reset:before", "POST /x=late", "POST /x=late:", "POST /x=late:0s", "POST /x=late:-1s", "POST /x=late:5", "POST /x=delay", "PUT /x=delay:1s", "* /x=delay:1s", "POST /x=hold", "POST /x=hold:", "POST /x=hold:0s", "POST /x=hold:1s:after",
 		"POST /x=change", "POST /x=change:", "POST /x=change:all", "POST /x=change:kid:", "POST /x=change:kid:later", "POST /x=429:concurrency:after", "POST /x=503:concurrency", "POST /x=Lost", "POST /x=500:after:after",
 	} {
 		f, err := ParseFault(bad)

@@ -44,10 +44,11 @@ type Options struct {
 	// gives up meanwhile does not stop the request: as in a real org, a late
 	// write takes effect.
 	Latency time.Duration
-	// Log gets one line of JSON for each request, in one Write, before its
-	// answer leaves: method, path (with the query), status and body_sha256,
-	// the SHA-256 of the request's body in lower hex. The status is 0 where the
-	// connection ends without an answer.
+	// Log gets one line of JSON for each request to the org, in one Write,
+	// before its answer leaves: method, path (with the query), status and
+	// body_sha256, the SHA-256 of the request's body in lower hex. The status is
+	// 0 where the connection ends without an answer. What is asked of the sandbox
+	// itself, below /_sandbox/, leaves none.
 	Log io.Writer
 	// BaseURL is the org's URL in links, without a final slash, for a request;
 	// nil = the URL under which the request came.
@@ -111,6 +112,7 @@ type Server struct {
 	mu     sync.Mutex            // of the log and of all below
 	counts []int                 // matches of each fault so far
 	hidden map[hidden]int        // what lists do not show, as often as that was asked for
+	held   []*held               // whose answers are held back, the longest held first
 	signed map[okta.Owner]string // the kid before the last switch
 }
 
@@ -124,8 +126,10 @@ func New(org *Org, opt Options) *Server {
 // Org is the org that is served.
 func (s *Server) Org() *Org { return s.org }
 
-// maxBody bounds the body of a request.
-const maxBody = 4 << 20
+const (
+	maxBody  = 4 << 20 // bounds the body of a request
+	ownPaths = "/_sandbox/"
+)
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -209,8 +213,11 @@ func (s *Server) failed(p *problem) answer {
 
 // handle decides about one request: token, faults, operation.
 func (s *Server) handle(rq *request) answer {
-	if rq.URL.Path == "/_sandbox/org" {
+	switch rq.URL.Path {
+	case ownPaths + "org":
 		return s.dump(rq)
+	case ownPaths + "held":
+		return s.answerHeld(rq)
 	}
 	if err := s.authorize(rq); err != nil {
 		return s.failed(err)
@@ -341,7 +348,7 @@ func pathOf(r *http.Request) string {
 }
 
 func (s *Server) log(r *http.Request, status int, body []byte) {
-	if s.opt.Log == nil {
+	if s.opt.Log == nil || strings.HasPrefix(r.URL.Path, ownPaths) {
 		return
 	}
 	sum := sha256.Sum256(body)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -314,21 +315,30 @@ func TestTransport(t *testing.T) {
 // TestLatency: a client that gave up does not stop its write.
 func TestLatency(t *testing.T) {
 	opt := testOptions()
-	opt.Latency = 150 * time.Millisecond
+	opt.Latency = 50 * time.Millisecond
 	org := testOrg(t)
-	c := serve(t, New(org, opt))
+	srv := New(org, opt)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	gone := make(chan struct{})
+	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		giveUp() // the request is here
+		<-gone
+		srv.ServeHTTP(w, r)
+	}))
 	w, _ := org.get(testApp)
-	client := &http.Client{Timeout: 30 * time.Millisecond}
-	if _, err := client.Post(c.base+testApp.Path()+"/credentials/keys/generate?validityYears=2", "", nil); err == nil {
-		t.Fatal("the answer came before the latency was over")
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+testApp.Path()+"/credentials/keys/generate?validityYears=2", nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if after, _ := org.get(testApp); len(after.keys) == len(w.keys)+1 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the late write never took effect")
-		}
+	if _, err := http.DefaultClient.Do(request); err == nil {
+		t.Fatal("it was answered")
+	}
+	began := time.Now()
+	close(gone)
+	wait(t, "the late write takes effect", func() bool { after, _ := org.get(testApp); return len(after.keys) == len(w.keys)+1 })
+	if took := time.Since(began); took < opt.Latency {
+		t.Errorf("it took effect after %s", took)
 	}
 }
 

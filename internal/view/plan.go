@@ -256,7 +256,10 @@ func undoWords(s *runner.PlannedStep) string {
 // residue is an effect that stays, in words.
 func residue(r runner.Residue) string {
 	text := fmt.Sprintf("%s %s of %s", r.Kind, r.ID, r.Owner)
-	if r.ID == "" || strings.HasSuffix(r.Owner, r.ID) {
+	switch {
+	case r.Owner == r.Kind+"/"+r.ID:
+		text = r.Kind + " " + r.ID
+	case r.ID == "" || strings.HasSuffix(r.Owner, r.ID):
 		text = fmt.Sprintf("%s of %s", r.Kind, r.Owner)
 	}
 	switch r.Effect {

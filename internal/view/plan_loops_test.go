@@ -210,7 +210,7 @@ func TestPlanOfMany(t *testing.T) {
 	if err := PlanText(io.Discard, plan); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("5,000 items took %s", took)
 	}
 }

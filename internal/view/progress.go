@@ -26,6 +26,7 @@ type Progress struct {
 type told struct {
 	owner        string
 	in, saw, out map[string]any
+	lost         bool // the answer to its write was lost; else its process ended
 }
 
 // NewProgress makes a Progress for the runs of a program.
@@ -77,7 +78,11 @@ func (p *Progress) lines(e runner.Event) []line {
 	if e.Out != nil {
 		s.out = brief(e.Out)
 	}
-	if e.Kind == runner.EvObserved {
+	switch e.Kind {
+	case runner.EvUnknown:
+		s.lost = true
+	case runner.EvObserved:
+		s.lost = false
 		for _, item := range enclosing(e.Step) {
 			p.acted[item] = true
 		}
@@ -191,7 +196,7 @@ func (p *Progress) ofStep(e runner.Event, s *told) []line {
 	case runner.EvUnknown:
 		return []line{{"lost", e.Step + ": " + e.Error}, {"", "looking whether it happened; this can take a while"}}
 	case runner.EvRecovered:
-		return []line{p.recovered(e, change)}
+		return []line{p.recovered(e, change, s.lost)}
 	case runner.EvUndone:
 		return undone(e, change)
 	case runner.EvKept:
@@ -205,7 +210,7 @@ func (p *Progress) ofStep(e runner.Event, s *told) []line {
 
 // recovered says what became of a write. That it did not happen fails a run,
 // and is all that a rollback could wish for.
-func (p *Progress) recovered(e runner.Event, change string) line {
+func (p *Progress) recovered(e runner.Event, change string, lost bool) line {
 	switch e.Verdict.Outcome {
 	case runner.Happened:
 		how := "it had happened"
@@ -222,6 +227,9 @@ func (p *Progress) recovered(e runner.Event, change string) line {
 		}
 		if e.Verdict.Decided != "" {
 			return line{"not done", e.Step + ": as a person said; it is tried again"}
+		}
+		if !lost {
+			return line{"not done", e.Step + ": its write had not happened; it is carried out now"}
 		}
 		return line{"failed", e.Step + ": its write did not happen"}
 	}

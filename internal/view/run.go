@@ -15,7 +15,7 @@ func Runs(w io.Writer, runs []runner.Summary) error {
 	var p page
 	rows := [][]string{{"ID", "PLAYBOOK", "STATE", "STARTED", "ORG", "OWNERS"}}
 	for _, s := range runs {
-		rows = append(rows, []string{Visible(s.ID), Visible(s.Playbook + " " + s.Version), string(s.State),
+		rows = append(rows, []string{Visible(s.ID), Visible(s.Playbook + " " + s.Version), s.State.String(),
 			clock(s.StartedAt), Visible(strings.TrimPrefix(s.Org, "https://")), someOwners(s.Owners)})
 	}
 	p.table("", rows)
@@ -162,7 +162,7 @@ func sentence(run *runner.StoredRun, s runner.Summary) string {
 	case runner.StateStuck:
 		return "stuck: nobody can tell whether a write happened"
 	}
-	return strings.ReplaceAll(string(s.State), "_", " ")
+	return s.State.String()
 }
 
 // rest is what is left where items that failed were undone.
@@ -220,14 +220,16 @@ func (p *runPage) timeline(program *runner.Program) {
 		switch e.Kind {
 		case runner.EvCreated:
 			p.line("  " + at + "  started")
+		case runner.EvOpened:
+			p.line("  " + at + "  taken up again")
 		case runner.EvEnded:
-			p.line("  " + at + "  " + strings.ReplaceAll(string(e.State), "_", " "))
+			p.line("  " + at + "  " + e.State.String())
 		default:
 			p.event("  "+at+"  ", progress.lines(e.Event), e.Write)
 		}
 	}
 	for _, step := range p.run.InFlight() {
-		p.event("            ", []line{{"in flight", step + ": its write may have left; a rollback looks whether it happened"}}, nil)
+		p.event("            ", []line{{"in flight", step + ": its write may have left; whoever goes on with the run, or undoes it, finds out first"}}, nil)
 	}
 }
 

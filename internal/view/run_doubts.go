@@ -49,14 +49,16 @@ func (p *runPage) unclear(rollback string) {
 	if len(doubts) == 0 || rollback == "" {
 		return
 	}
-	command := commandLine(verb, p.summary, rollback)
 	p.line("\nIn doubt: look at the org, then say what happened")
 	for i, d := range doubts {
 		if p.left(i, len(doubts)) {
 			return
 		}
 		p.wrapped("  - ", Visible(d.Step+": "+d.Reason))
-		step := word(d.Step)
+		step, command := word(d.Step), commandLine(verb, p.summary, rollback)
+		if d.Undo { // who goes on with the run need not look for it
+			command = rollback
+		}
 		if !d.Creates {
 			p.line(fmt.Sprintf("    it happened:    %s --done %s --because \"how you know\"", command, step))
 		}

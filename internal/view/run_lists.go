@@ -100,6 +100,7 @@ func (p *runPage) changes() {
 	before, after := map[place]any{}, map[place]any{}
 	owner := map[string]string{}
 	lost := map[string]*runner.Write{}
+	planned := plannedWrites(p.run)
 	note := func(step string, w *runner.Write) {
 		at := place{owner[step], w.Change.Pointer}
 		if _, known := before[at]; !known {
@@ -113,9 +114,12 @@ func (p *runPage) changes() {
 			owner[e.Step] = e.Claims[0]
 		}
 		switch {
-		case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Happened && lost[e.Step] != nil:
-			note(e.Step, lost[e.Step])
-		case e.Write == nil || e.Write.Change == nil:
+		case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Happened:
+			if w := cmp.Or(lost[e.Step], planned[e.Step]); w != nil && w.Change != nil {
+				note(e.Step, w)
+			}
+		case e.Write == nil || e.Write.Change == nil || e.Kind == runner.EvUndoFail: // that did not put it back, or nobody knows
+		case e.Kind == runner.EvUndone && len(order) == 0: // of what nobody knows that it was changed
 		case e.Kind == runner.EvUnknown:
 			lost[e.Step] = e.Write
 		default:
@@ -153,6 +157,20 @@ func (p *runPage) changes() {
 		p.left(len(rows)-1, n)
 		order = order[n:]
 	}
+}
+
+// plannedWrites are the writes of a run's plan, by the names of the steps: what
+// a write was that was found after its process had ended is on record there
+// alone.
+func plannedWrites(run *runner.StoredRun) map[string]*runner.Write {
+	writes := map[string]*runner.Write{}
+	if run.Plan == nil {
+		return writes
+	}
+	for _, s := range yieldsOf(run).body(&run.Plan.Body).Steps {
+		writes[s.Step] = s.Write
+	}
+	return writes
 }
 
 func (p *runPage) outputs() {

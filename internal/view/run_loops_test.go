@@ -225,23 +225,24 @@ func TestProgressOfOneItem(t *testing.T) {
 
 func TestUndoOfLoop(t *testing.T) {
 	program := fleetProgram(t)
-	plan := func(n int) *runner.Plan {
+	plan := func(run *runner.StoredRun, n int) *runner.StoredRun {
 		p := &runner.Plan{}
+		run.Plan = p
 		for i := range n {
 			item := fmt.Sprintf("fleet[0oa%04d]", i+1)
 			p.Body.Steps = append(p.Body.Steps, runner.PlannedStep{Step: item + ".gen", Residues: []runner.Residue{
 				{Owner: fmt.Sprintf("app/0oa%04d", i+1), Kind: "thing", ID: "$<steps." + item + ".gen.id>", Effect: runner.Added}}})
 		}
-		return p
+		return run
 	}
 	golden(t, "loop-undo.txt", func(b *bytes.Buffer) error {
-		return Undo(b, fleetRun(4, 3, runner.StateDoneWithFailures), program, plan(4))
+		return Undo(b, plan(fleetRun(4, 3, runner.StateDoneWithFailures), 4), program)
 	})
 	golden(t, "loop-undo-many.txt", func(b *bytes.Buffer) error {
-		return Undo(b, fleetRun(1000, 3, runner.StateDoneWithFailures), program, plan(1000))
+		return Undo(b, plan(fleetRun(1000, 3, runner.StateDoneWithFailures), 1000), program)
 	})
 	golden(t, "loop-undo-unplanned.txt", func(b *bytes.Buffer) error {
-		return Undo(b, fleetRun(1000, 3, runner.StateDoneWithFailures), program, nil)
+		return Undo(b, fleetRun(1000, 3, runner.StateDoneWithFailures), program)
 	})
 }
 
@@ -249,7 +250,7 @@ func TestUndoOfLoop(t *testing.T) {
 func TestUndoKeeps(t *testing.T) {
 	program := compiled(t, "rekey: 1\nplaybook: all\nversion: 1.2.3\nsteps:\n  - id: switch\n    rollback: skip\n    thing: {app: a}\n  - id: add\n    thing: {app: b}\n")
 	var b bytes.Buffer
-	if err := Undo(&b, aRun(), program, nil); err != nil {
+	if err := Undo(&b, aRun(), program); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "  keep  switch: ") || strings.Contains(b.String(), "undo  switch") {

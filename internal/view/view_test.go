@@ -207,6 +207,23 @@ func TestUndoneChange(t *testing.T) {
 	}
 }
 
+// TestChangeThatStands: an undo that was refused has put nothing back.
+func TestChangeThatStands(t *testing.T) {
+	run := aRun()
+	for i, e := range run.Events {
+		if e.Kind == runner.EvUndoFail {
+			run.Events[i].Write = &runner.Write{Method: "PUT", Path: "/api/v1/apps/0oa1", Change: &runner.Change{Pointer: "/kid", From: "b", To: "a"}}
+		}
+	}
+	var b bytes.Buffer
+	if err := Result(&b, run, "rekey rollback r1"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "Changed  app/0oa1 /kid\n  before  a\n  after   b\n") {
+		t.Errorf("got\n%s", b.String())
+	}
+}
+
 // thing is a step type for tests.
 type thing struct {
 	App string `in:"app" doc:"an app"`
@@ -246,24 +263,26 @@ func compiled(t *testing.T, text string) *runner.Program {
 func TestUndo(t *testing.T) {
 	program := toy(t)
 	plan := &runner.Plan{Body: runner.PlanBody{Steps: []runner.PlannedStep{
-		{Step: "add", Residues: []runner.Residue{{Owner: "app/b", Kind: "thing", ID: "$<steps.add.id>", Effect: runner.Added}}},
-		{Step: "switch", Residues: []runner.Residue{{Owner: "app/a", Kind: "thing", ID: "$<steps.switch.id>", Effect: runner.Added}}},
+		{Step: "switch", Change: "make $<steps.switch.id> for app/a", Residues: []runner.Residue{{Owner: "app/a", Kind: "thing", ID: "$<steps.switch.id>", Effect: runner.Added}}},
+		{Step: "add", Change: "make $<steps.add.id> for app/b", Residues: []runner.Residue{{Owner: "app/b", Kind: "thing", ID: "$<steps.add.id>", Effect: runner.Added}}},
 	}}}
 	golden(t, "undo-interrupted.txt", func(b *bytes.Buffer) error {
 		run := aRun()
 		run.Events = run.Events[:7] // add is in doubt
-		return Undo(b, run, program, plan)
+		run.Plan = plan
+		return Undo(b, run, program)
 	})
 	golden(t, "undo-done.txt", func(b *bytes.Buffer) error {
 		run := aRun()
 		run.Events = run.Events[:8]
-		return Undo(b, run, program, plan)
+		run.Plan = plan
+		return Undo(b, run, program)
 	})
-	golden(t, "undo-rest.txt", func(b *bytes.Buffer) error { return Undo(b, aRun(), program, nil) })
+	golden(t, "undo-rest.txt", func(b *bytes.Buffer) error { return Undo(b, aRun(), program) })
 	golden(t, "undo-nothing.txt", func(b *bytes.Buffer) error {
 		run := aRun()
 		run.Events = run.Events[:3]
-		return Undo(b, run, program, nil)
+		return Undo(b, run, program)
 	})
 }
 

@@ -81,6 +81,10 @@ func TestEventsAreUsedAsTheyAreRead(t *testing.T) {
 		{Kind: EvAssertion, Value: &yes, Again: &Again{Tried: 1, After: "2s"}},
 		{Kind: EvRecovered, Verdict: &Verdict{Outcome: Not}},
 		{Kind: EvUndone, Residues: []Residue{{ID: "x"}}},
+		{Kind: EvDone, Write: &Write{Method: "PUT", Path: "/a", Change: &Change{Pointer: "/k", To: "new", Rest: "00"}}},
+		{Kind: EvDone, Write: &Write{Method: "PUT", Path: "/a\xff", Change: &Change{Pointer: "/k", From: []string{"a"}, To: 1}}},
+		{Kind: EvDone, Write: &Write{Method: "POST", Path: "/a", Body: json.RawMessage(`{ "a": 1 }`)}},
+		{Kind: EvUndone, Write: &Write{Method: "DELETE", Path: "/a"}},
 	} {
 		raw, used, err := canonical(e)
 		if err != nil {

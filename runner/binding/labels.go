@@ -39,12 +39,15 @@ func (c *descent) usable(n ast.Node, t *Type, allow Label) *Type {
 	case bad.Has(Absent):
 		return c.faultStart(n, c.describe(n)+" may be absent", "say what holds then: `("+c.quote(n)+" ?? …)`; a test with `!= nil` before it does not help")
 	case bad.Has(Opaque):
-		embed := "embed it in text"
-		if q := c.quote(n); q != "…" {
-			embed += ", `…$<" + q + ">…`"
+		embed := ""
+		if q := c.quote(n); Embeddable(t) {
+			embed = "embed it in text, "
+			if q != "…" {
+				embed += "`…$<" + q + ">…`, "
+			}
 		}
 		return c.faultStart(n, c.describe(n)+" is assigned when the playbook runs, so a plan cannot compute with it",
-			"use it as it is, "+embed+", or compare it with `==`, `!=` or `in`")
+			"use it as it is, "+embed+"or compare it with `==`, `!=` or `in`")
 	}
 	return t
 }

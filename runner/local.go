@@ -194,6 +194,9 @@ type loop struct {
 	executor *executor
 	journal  recorder // nil: nothing is kept
 	watch    func(Event)
+
+	patient bool          // a wrong setting stops the run, and fails no step
+	wrong   *SettingError // that did
 }
 
 func (r *loop) record(e Event) error {
@@ -252,6 +255,10 @@ func (r *loop) loop(ctx context.Context) error {
 		case OpWait:
 			done := <-results
 			running--
+			if r.stops(done) {
+				r.machine.Halt()
+				done.finished = false
+			}
 			if !done.finished {
 				r.machine.Drop(done.cmd)
 			} else if err := r.record(done.event); err != nil {
@@ -269,6 +276,25 @@ type result struct {
 	cmd      Command
 	event    Event
 	finished bool
+}
+
+// SettingError is a setting of the caller's, such as a passphrase, by which a
+// run that was taken up again could not go on. The run is as it was before that
+// step, and can be taken up once more.
+type SettingError struct{ Step, Problem string }
+
+// Error names the step.
+func (e *SettingError) Error() string { return "step " + e.Step + ": " + e.Problem }
+
+// stops reports whether a run is to stop, rather than fail, for what came of a
+// command: a wrong setting, seen before the step's write.
+func (r *loop) stops(done *result) bool {
+	before := done.cmd.Op == OpObserve || done.cmd.Op == OpRead
+	if !r.patient || !done.finished || !before || done.event.Kind != EvFailed || !done.event.Setting {
+		return false
+	}
+	r.wrong = &SettingError{done.cmd.Name, done.event.Error}
+	return true
 }
 
 // begin has a command carried out.

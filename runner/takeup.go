@@ -21,7 +21,8 @@ type TakeUp struct {
 // Resume goes on with a run that was interrupted, killed or stuck, and returns
 // its machine as it stopped again; one that has ended stays as it is. What was
 // decided and read stays so. A write that may have been on its way is looked
-// for. p must be the program of the run's own playbook.
+// for. A *SettingError means that it stopped for a wrong setting. p must be the
+// program of the run's own playbook.
 func (l *Local) Resume(ctx context.Context, id string, p *Program, c *Catalogue, with TakeUp) (*Machine, error) {
 	return l.takeUp(ctx, id, p, c, with, false, func(r *loop) error { return r.resume(ctx) })
 }
@@ -137,7 +138,11 @@ func (r *loop) resume(ctx context.Context) error {
 	if err := r.record(Event{Kind: EvOpened}); err != nil {
 		return err
 	}
-	return r.loop(ctx)
+	r.patient = true
+	if err := r.loop(ctx); err != nil || r.wrong == nil {
+		return err
+	}
+	return r.wrong
 }
 
 // rollback undoes what was replayed; a run that is rolled back stays as it is.

@@ -5,9 +5,11 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +81,12 @@ func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil && os.Getenv("CI") == "true" {
 		t.Fatal("a script needs openssl, which is missing")
 	}
+	// Where the tests themselves run under nohup, the programs that they start
+	// would ignore the end of a terminal as well; a signal that is caught here
+	// has its usual effect there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script", Setup: setup, Cmds: commands, UpdateScripts: *update, RequireUniqueNames: true,
 		Deadline: time.Now().Add(hung),

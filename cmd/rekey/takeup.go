@@ -181,6 +181,10 @@ func (t *takenUp) goOn(ctx context.Context, rollback bool,
 	done := a.announceStop(ctx, id)
 	m, err := carryOn(ctx, id, t.program, steps.Catalogue(env), with)
 	done()
+	if wrong := (*runner.SettingError)(nil); errors.As(err, &wrong) {
+		a.conclude(t.local, id, m, rollback)
+		return invalid(wrong.Error(), "nothing failed or was undone by that: mend it, and go on with the run")
+	}
 	if err != nil {
 		return a.journalCode(err, id, m, t.run.Remains())
 	}

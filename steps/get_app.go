@@ -14,8 +14,13 @@ var _ = define(runner.Type{
 
 // GetApp is the step type get_app (Okta: Retrieve an application).
 type GetApp struct {
-	env        *Env
-	App        string `in:"app" doc:"id of the app"`
+	env *Env
+	App string `in:"app" doc:"id of the app"`
+	AppOut
+}
+
+// AppOut is what a step yields of an app.
+type AppOut struct {
 	ID         string `out:"id" doc:"its id"`
 	Name       string `out:"name" doc:"the name of its kind, such as a catalog app's"`
 	Label      string `out:"label" doc:"what people see"`
@@ -24,10 +29,15 @@ type GetApp struct {
 	Kid        string `out:"kid" is:"optional assigned" doc:"the key that signs; none when Okta chose none yet"`
 }
 
+// take fills the outputs from an app.
+func (out *AppOut) take(o okta.Object) {
+	out.ID, out.Name, out.Label, out.Status = o.Text("/id"), o.Text("/name"), o.Text("/label"), o.Text("/status")
+	out.SignOnMode, out.Kid = o.Text("/signOnMode"), o.Text(okta.SigningPointer(okta.App))
+}
+
 // Read reads the app.
 func (s *GetApp) Read(ctx context.Context) error {
 	o, err := s.env.Okta.Object(ctx, okta.Owner{Kind: okta.App, ID: s.App})
-	s.ID, s.Name, s.Label, s.Status = o.Text("/id"), o.Text("/name"), o.Text("/label"), o.Text("/status")
-	s.SignOnMode, s.Kid = o.Text("/signOnMode"), o.Text(okta.SigningPointer(okta.App))
+	s.take(o)
 	return err
 }

@@ -14,8 +14,13 @@ var _ = define(runner.Type{
 
 // GetIdP is the step type get_idp (Okta: Retrieve an IdP).
 type GetIdP struct {
-	env    *Env
-	IdP    string `in:"idp" doc:"id of the identity provider"`
+	env *Env
+	IdP string `in:"idp" doc:"id of the identity provider"`
+	IdPOut
+}
+
+// IdPOut is what a step yields of an identity provider.
+type IdPOut struct {
 	ID     string `out:"id" doc:"its id"`
 	Name   string `out:"name" doc:"what people see"`
 	Status string `out:"status" doc:"ACTIVE or INACTIVE"`
@@ -23,10 +28,15 @@ type GetIdP struct {
 	Kid    string `out:"kid" is:"optional assigned" doc:"the key that signs; none when Okta chose none yet"`
 }
 
+// take fills the outputs from an IdP.
+func (out *IdPOut) take(o okta.Object) {
+	out.ID, out.Name, out.Status, out.Type = o.Text("/id"), o.Text("/name"), o.Text("/status"), o.Text("/type")
+	out.Kid = o.Text(okta.SigningPointer(okta.IdP))
+}
+
 // Read reads the IdP.
 func (s *GetIdP) Read(ctx context.Context) error {
 	o, err := s.env.Okta.Object(ctx, okta.Owner{Kind: okta.IdP, ID: s.IdP})
-	s.ID, s.Name, s.Status, s.Type = o.Text("/id"), o.Text("/name"), o.Text("/status"), o.Text("/type")
-	s.Kid = o.Text(okta.SigningPointer(okta.IdP))
+	s.take(o)
 	return err
 }

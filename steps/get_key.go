@@ -16,7 +16,7 @@ type GetKey struct {
 	env   *Env
 	Owner `oneof:"app,idp"`
 	Kid   string `in:"kid" doc:"id of the key"`
-	KeyOut
+	KeyFacts
 }
 
 // Read reads the key.

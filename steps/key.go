@@ -31,6 +31,23 @@ func (out *KeyOut) take(k okta.Key) {
 	out.Created, out.ExpiresAt = validity(k)
 }
 
+// KeyFacts is what a query yields of a key: also what its certificate says.
+// Actions yield [KeyOut] alone: a plan puts the source of what an action made
+// in the place of each such text, and a name that stands in many certificates
+// comes from none of them.
+type KeyFacts struct {
+	KeyOut
+	CertificateFacts
+}
+
+// take fills the outputs from a key.
+func (out *KeyFacts) take(k okta.Key) {
+	out.KeyOut.take(k)
+	if der, err := k.Certificate(); err == nil {
+		out.CertificateFacts.take(der)
+	}
+}
+
 // validity is a key's created and expiresAt, else its certificate's
 // notBefore and notAfter.
 func validity(k okta.Key) (from, to time.Time) {

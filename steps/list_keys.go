@@ -15,14 +15,14 @@ var _ = define(runner.Type{
 type ListKeys struct {
 	env   *Env
 	Owner `oneof:"app,idp"`
-	Keys  []KeyOut `out:"keys" doc:"the keys, in Okta's order"`
+	Keys  []KeyFacts `out:"keys" doc:"the keys, in Okta's order"`
 }
 
 // Read lists the keys.
 func (s *ListKeys) Read(ctx context.Context) error {
 	keys, _, err := s.env.Okta.Keys(ctx, s.owner())
 	for _, k := range keys {
-		var out KeyOut
+		var out KeyFacts
 		out.take(k)
 		s.Keys = append(s.Keys, out)
 	}

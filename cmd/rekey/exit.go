@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"example.com/rekey/internal/okta"
 	"example.com/rekey/runner"
@@ -102,7 +103,28 @@ func explain(err error) (message, hint string) {
 	case errors.As(err, &setting):
 		return setting.Setting + " " + setting.Problem, setting.Cure
 	}
-	return err.Error(), ""
+	return cured(err)
+}
+
+// cured takes the cure out of an error of Okta's or of the network's.
+func cured(err error) (message, cure string) {
+	var network *okta.NetworkError
+	if errors.As(err, &network) && network.Cure != "" {
+		return strings.Replace(err.Error(), "; "+network.Cure, "", 1), network.Cure
+	}
+	return okta.CureIn(err.Error())
+}
+
+// mend is what to do about an error, before what else is to be said.
+func mend(err error, rest string) (message, hint string) {
+	message, cure := cured(err)
+	switch {
+	case cure == "":
+		cure = "mend that, and try again"
+	case !strings.HasPrefix(cure, "try again"):
+		cure += ", and try again"
+	}
+	return message, rest + ": " + cure
 }
 
 // isStale reports whether a run ended because the org is not as the plan saw
@@ -171,7 +193,8 @@ func (a *app) decisionCode(err error, id string) error {
 	case errors.Is(err, context.Canceled):
 		return errInterrupted
 	case errors.As(err, new(*okta.NetworkError)), errors.As(err, &refused) && !okta.NotFound(err):
-		return &exitError{code: exitStopped, message: err.Error(), hint: "nothing was recorded, and the run stays as it is: mend that, and try again"}
+		message, hint := mend(err, "nothing was recorded, and the run stays as it is")
+		return &exitError{code: exitStopped, message: message, hint: hint}
 	}
 	return usage(err.Error(), "nothing was recorded; `"+a.runLine("show", id)+"` tells what there is to choose from")
 }

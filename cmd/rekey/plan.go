@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/rekey/internal/okta"
 	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
 )
@@ -172,6 +173,9 @@ func failedPlan(plan *runner.Plan) error {
 			hint += fmt.Sprintf("; the secret %s is given by %s, by --input-file %s=FILE, or at the prompt of run", name, variable(name), name)
 		}
 		return invalid(message+": a setting is missing or wrong", hint)
+	}
+	if _, cure := okta.CureIn(f.Message); cure != "" {
+		return failed(message, cure)
 	}
 	return failed(message, "the plan says why")
 }

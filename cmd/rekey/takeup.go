@@ -128,7 +128,8 @@ func (t *takenUp) reach(ctx context.Context) error {
 		if t.run.Remains() {
 			code = exitStopped
 		}
-		return &exitError{code: code, message: err.Error(), hint: "nothing was done, and the run stays as it is: mend that, and try again"}
+		message, hint := mend(err, "nothing was done, and the run stays as it is")
+		return &exitError{code: code, message: message, hint: hint}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package okta
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -43,8 +44,9 @@ func (e *Error) Error() string {
 	if e.Code != "" {
 		b.WriteString(" " + e.Code)
 	}
-	if e.Summary != "" {
-		b.WriteString(": " + e.Summary)
+	advice := e.Advice()
+	if what := cmp.Or(e.Summary, advice.Happened); what != "" {
+		b.WriteString(": " + what)
 	}
 	if len(e.Causes) > 0 {
 		b.WriteString(" (" + strings.Join(e.Causes, "; ") + ")")
@@ -52,32 +54,23 @@ func (e *Error) Error() string {
 	if e.RequestID != "" {
 		b.WriteString(" [request " + e.RequestID + "]")
 	}
-	if cure := e.cure(); cure != "" {
-		b.WriteString("; " + cure)
+	for _, part := range []string{advice.Means, advice.Do, e.outcome()} {
+		if part != "" {
+			b.WriteString("; " + part)
+		}
 	}
 	return b.String()
 }
 
-func (e *Error) cure() string {
+// outcome is what is known of a write.
+func (e *Error) outcome() string {
 	switch {
-	case e.Status == http.StatusUnauthorized:
-		return "check that OKTA_CLIENT_TOKEN is a valid token of the org in OKTA_CLIENT_ORGURL"
-	case e.Status == http.StatusForbidden:
-		return "give the token's admin the right to manage this app or identity provider"
-	case e.Status == http.StatusNotFound:
-		return "check the ids, and that OKTA_CLIENT_ORGURL is the org they belong to"
-	case e.Status == http.StatusTooManyRequests:
-		return "the org's rate limit is used up: try again in a minute"
 	case e.OutcomeUnknown():
 		return "whether Okta did it is not known"
-	case e.Status >= 500:
-		return "try again later; https://status.okta.com tells of outages"
-	case e.Status >= 400 && e.Method == http.MethodGet:
-		return "change what the answer names"
-	case e.Status >= 400:
-		return "change what the answer names; this request wrote nothing"
+	case e.Method != http.MethodGet:
+		return "this request wrote nothing"
 	}
-	return "set OKTA_CLIENT_ORGURL to the address that answers the API itself"
+	return ""
 }
 
 // OutcomeUnknown reports whether this answers a write that may have happened

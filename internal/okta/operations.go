@@ -186,37 +186,6 @@ func (c *Client) PublishCSR(ctx context.Context, o Owner, id string, cert Certif
 	return one(ctx, c, r, checkKey)
 }
 
-// Metadata reads the SAML metadata, XML, that describes an app with the key
-// kid, active or not: that is how a service provider gets a new certificate in
-// time. For an IdP Okta offers the metadata of the active key only; kid must
-// be that key's or "".
-func (c *Client) Metadata(ctx context.Context, o Owner, kid string) ([]byte, error) {
-	path := o.Path() + "/sso/saml/metadata?" + url.Values{"kid": {kid}}.Encode()
-	if o.Kind == IdP {
-		obj, err := c.Object(ctx, o)
-		if err != nil {
-			return nil, err
-		}
-		if active := obj.Text(SigningPointer(IdP)); kid != "" && kid != active {
-			return nil, fmt.Errorf("okta: %s: Okta gives an IdP's metadata for its active key %q only: activate %q first", o, active, kid)
-		}
-		if path, err = c.local(obj.Text("/_links/metadata/href")); err != nil {
-			return nil, fmt.Errorf("okta: %s has no link to its metadata (_links.metadata): %w", o, err)
-		}
-	} else if err := errors.Join(o.check(), checkID("kid", kid)); err != nil {
-		return nil, err
-	}
-	r := get(path)
-	r.accept = "application/xml, text/xml"
-	a, err := c.read(ctx, r, func(data []byte) error {
-		if !bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))), []byte("<")) {
-			return errors.New("it is no XML")
-		}
-		return nil
-	})
-	return a.body, err
-}
-
 // Apps goes through the apps that match filter, all if it is "", reading page
 // after page. A filter is an expression of Okta's over id, status, name and
 // credentials.signing.kid: `credentials.signing.kid eq "…"`. An error ends it.

@@ -37,13 +37,26 @@ func (o *Org) RoundTrip(r *http.Request) (*http.Response, error) {
 				return answerOf(r, err)
 			}
 		}
-		if kid := query.Get("kid"); slices.Contains(segments, "metadata") && kid != "" {
+		if kid := o.described(owner, segments[1:], query); kid != "" {
 			if err := o.ensure(r.Context(), owner, "metadata?"+kid); err != nil {
 				return answerOf(r, err)
 			}
 		}
 	}
 	return o.serve.RoundTrip(r)
+}
+
+// described is the key whose SAML metadata a request asks for: an app's by its
+// kid, an IdP's the one that is active now; "" for any other request.
+func (o *Org) described(owner okta.Owner, rest []string, query url.Values) string {
+	switch {
+	case owner.Kind == okta.App && slices.Contains(rest, "metadata"):
+		return query.Get("kid")
+	case owner.Kind == okta.IdP && slices.Equal(rest, []string{"metadata.xml"}):
+		object, _ := o.copy.Object(owner)
+		return object.Text(okta.SigningPointer(okta.IdP))
+	}
+	return ""
 }
 
 // parse takes the path of an owner, or of the list of owners, apart.
@@ -129,7 +142,17 @@ func (o *Org) fetch(ctx context.Context, owner okta.Owner, part string) error {
 // metadata copies the metadata of a key that the live org has; of a rehearsed
 // key the sandbox writes it.
 func (o *Org) metadata(ctx context.Context, owner okta.Owner, kid string) error {
-	xml, err := o.live.Metadata(ctx, owner, kid)
+	var object okta.Object
+	if owner.Kind == okta.IdP {
+		var err error
+		if object, err = o.live.Object(ctx, owner); err != nil {
+			return err
+		}
+		if object.Text(okta.SigningPointer(okta.IdP)) != kid { // switched in the rehearsal
+			return nil
+		}
+	}
+	xml, err := o.live.MetadataOf(ctx, owner, object, kid)
 	switch {
 	case okta.NotFound(err):
 		return nil
@@ -182,8 +205,10 @@ func (o *Org) matching(r *http.Request, kind okta.Kind) ([]okta.Object, error) {
 		return nil, err
 	}
 	var out []okta.Object
+	idpType := r.URL.Query().Get("type")
 	for _, owner := range o.copy.Owners() {
-		if object, ok := o.copy.Object(owner); ok && owner.Kind == kind && filter.Match(object) {
+		object, ok := o.copy.Object(owner)
+		if ok && owner.Kind == kind && filter.Match(object) && (idpType == "" || object.Text("/type") == idpType) {
 			out = append(out, object)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -300,6 +301,50 @@ func TestMetadataOfLiveAndRehearsedKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := c.Metadata(ctx, app, key.Kid); err != nil || !strings.Contains(string(got), key.X5c[0]) {
+		t.Errorf("the rehearsed key's metadata is %q (%v)", got, err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// An IdP's metadata is the live one as long as its active key is the live one;
+// once the rehearsal has switched, it carries the other key's certificate.
+func TestMetadataOfIdP(t *testing.T) {
+	ctx := context.Background()
+	l := newLive(t)
+	o, c := rehearsal(t, l)
+	cfg := l.config()
+	const text = "<EntityDescriptor>only the live org has this</EntityDescriptor>"
+	cfg.HTTP = roundTrip(func(r *http.Request) (*http.Response, error) {
+		a, err := http.DefaultTransport.RoundTrip(r)
+		if err == nil && strings.HasSuffix(r.URL.Path, "/metadata.xml") {
+			a.Body.Close()
+			a.Body, a.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+		}
+		return a, err
+	})
+	var err error
+	if o.live, err = okta.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Metadata(ctx, idp, ""); err != nil || string(got) != text {
+		t.Errorf("the live key's metadata is %q (%v)", got, err)
+	}
+	key, err := c.GenerateKey(ctx, idp, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := c.Object(ctx, idp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, change := object.Changed(okta.SigningPointer(okta.IdP), key.Kid)
+	if _, err := c.Replace(ctx, idp, body, change); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Metadata(ctx, idp, key.Kid); err != nil || !strings.Contains(string(got), key.X5c[0]) {
 		t.Errorf("the rehearsed key's metadata is %q (%v)", got, err)
 	}
 }

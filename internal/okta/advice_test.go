@@ -1,0 +1,132 @@
+package okta
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// documented are Okta's error codes of the credential API with their statuses
+// (Okta: error codes).
+var documented = map[string]int{
+	"E0000001": 400, "E0000003": 400, "E0000021": 400, "E0000028": 400,
+	"E0000004": 401, "E0000011": 401, "E0000015": 401,
+	"E0000005": 403, "E0000006": 403, "E0000038": 403,
+	"E0000007": 404, "E0000008": 404, "E0000022": 405, "E0000096": 409, "E0000047": 429,
+	"E0000009": 500, "E0000010": 503,
+}
+
+// Each code has a row, each row is complete, and none stands behind one that
+// takes its answers.
+func TestEveryCodeHasAdvice(t *testing.T) {
+	rows := advices()
+	seen := map[string]bool{}
+	for i, row := range rows {
+		name := fmt.Sprintf("%s %d %s %s", row.code, row.status, row.method, row.path)
+		if row.code != "" {
+			if documented[row.code] == 0 {
+				t.Errorf("%s is about a code that is not documented", name)
+			}
+			seen[row.code] = true
+		}
+		for _, text := range []string{row.Happened, row.Means, row.Do} {
+			if text == "" || strings.HasSuffix(text, ".") || strings.ContainsAny(text[:1], "ABCDEFGHIJKLMNPQRSTUVWXYZ") {
+				t.Errorf("%s: %q is no part of a sentence", name, text)
+			}
+		}
+		for _, before := range rows[:i] {
+			if (before.code == "" || before.code == row.code) && (before.status == 0 || before.status == row.status) &&
+				(before.method == "" || before.method == row.method) && strings.HasSuffix(row.path, before.path) {
+				t.Errorf("%s is never reached: %s %d %s %s comes first", name, before.code, before.status, before.method, before.path)
+			}
+		}
+	}
+	for code := range documented {
+		if !seen[code] {
+			t.Errorf("%s has no advice", code)
+		}
+	}
+}
+
+// Every answer that is no success says what happened, what it means, what to do
+// and by which id Okta knows it, and nothing of the token.
+func TestErrorsAdvise(t *testing.T) {
+	ask := func(answer reply) string {
+		o := newOrg(t, nil, answer)
+		_, err := o.client.GenerateKey(context.Background(), anIdP, 2)
+		if err == nil {
+			t.Fatal("no error")
+		}
+		return err.Error()
+	}
+	header := map[string]string{"X-Okta-Request-Id": "the-request"}
+	for code, status := range documented {
+		text := ask(reply{status, `{"errorCode":"` + code + `","errorSummary":"","errorCauses":[{"errorSummary":"because of ` + secretToken + `"}]}`, header})
+		e := Error{Status: status, Code: code, Method: http.MethodPost, Path: anIdP.Path() + "/credentials/keys/generate?validityYears=2"}
+		a := e.Advice()
+		for _, says := range []string{code, a.Happened, a.Means, a.Do, "because of", "[request the-request]"} {
+			if says == "" || !strings.Contains(text, says) {
+				t.Errorf("%s: %q does not say %q", code, text, says)
+			}
+		}
+		if strings.Contains(text, secretToken) || strings.ContainsAny(text, "{}") {
+			t.Errorf("%s: %q", code, text)
+		}
+	}
+	for status := 400; status < 600; status++ {
+		if status != http.StatusTooManyRequests {
+			e := Error{Status: status, Method: http.MethodGet, Path: "/api/v1/apps"}
+			if a := e.Advice(); a.Means == "" || a.Do == "" || strings.Contains(e.Error(), "API itself") {
+				t.Errorf("%d: %s", status, e.Error())
+			}
+		}
+	}
+}
+
+// The same code means something else where something else was asked.
+func TestAdviceIsAboutTheRequest(t *testing.T) {
+	for _, tt := range []struct {
+		e    Error
+		says string
+	}{
+		{Error{Status: 400, Code: "E0000001", Method: "POST", Path: "/api/v1/apps/a/credentials/csrs/c/lifecycle/publish"}, "valid for 90 days or more"},
+		{Error{Status: 400, Code: "E0000001", Method: "POST", Path: "/api/v1/apps/a/credentials/keys/k/clone?targetAid=b"}, "the target has it already"},
+		{Error{Status: 400, Code: "E0000001", Method: "POST", Path: "/api/v1/apps/a/credentials/keys/generate?validityYears=1"}, "2 to 10 years"},
+		{Error{Status: 400, Code: "E0000001", Method: "PUT", Path: "/api/v1/idps/a"}, "the identity provider as it would be with the other key"},
+		{Error{Status: 400, Code: "E0000001", Method: "GET", Path: "/api/v1/apps?limit=0"}, "a filter, a limit or a page"},
+		{Error{Status: 400, Code: "E0000099", Method: "POST", Path: "/api/v1/apps/a"}, "change what the answer names; this request wrote nothing"},
+		{Error{Status: 403, Code: "E0000006", Method: "GET", Path: "/api/v1/apps"}, "the right to read apps, or the service app the scope okta.apps.read"},
+		{Error{Status: 403, Code: "E0000006", Method: "DELETE", Path: "/api/v1/idps/a/credentials/csrs/c"}, "to manage identity providers, or the service app the scope okta.idps.manage"},
+		{Error{Status: 403, Method: "GET", Path: "/api/v1/apps"}, "a network zone"},
+		{Error{Status: 503, Code: "E0000010", Method: "PUT", Path: "/api/v1/apps/a"}, "read-only mode; Okta takes no changes for now"},
+		{Error{Status: 503, Method: "GET", Path: "/api/v1/apps/a"}, "the service is not available"},
+		{Error{Status: 500, Code: "E0000009", Method: "PUT", Path: "/api/v1/apps/a"}, "; whether Okta did it is not known"},
+		{Error{Status: 418, Method: "GET", Path: "/api/v1/apps/a"}, "the request is not allowed as it is"},
+		{Error{Status: 599, Method: "GET", Path: "/api/v1/apps/a"}, "failed at this request"},
+		{Error{Status: 302, Method: "GET", Path: "/api/v1/apps/a"}, "the address that answers the API itself"},
+	} {
+		if text := tt.e.Error(); !strings.Contains(text, tt.says) {
+			t.Errorf("%q does not say %q", text, tt.says)
+		}
+	}
+}
+
+// What to do can be told from the rest of an error, also of one that is kept as
+// text, in a record say.
+func TestCureIn(t *testing.T) {
+	for _, row := range advices() {
+		for _, method := range []string{"GET", "DELETE"} {
+			e := &Error{Status: max(row.status, 400), Code: row.code, Summary: "s", Method: method, Path: "/api/v1/idps/a" + row.path}
+			text := "step x: " + e.Error() + "; y"
+			message, do := CureIn(text)
+			if do != e.Advice().Do || message != strings.Replace(text, "; "+do, "", 1) || strings.Contains(message, do) {
+				t.Errorf("%q is taken for %q and %q", text, message, do)
+			}
+		}
+	}
+	if message, do := CureIn("something else; check it"); message != "something else; check it" || do != "" {
+		t.Errorf("%q, %q", message, do)
+	}
+}

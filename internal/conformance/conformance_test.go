@@ -17,6 +17,8 @@ func TestConformance(t *testing.T) {
 	}{
 		{"reading every seeded owner", readOwners},
 		{"paging", pageOwners},
+		{"query steps", queries},
+		{"query steps, long lists", queryLongLists},
 		{"generating and cloning keys", generateKeys},
 		{"publishing CSRs", publishCSRs},
 		{"the bare form of a CSR", bareCSRs},

@@ -12,7 +12,7 @@
 //   - Judged are every answer that internal/sandbox gives, over HTTP on the
 //     loopback, to every operation of the credential API, for apps and IdPs,
 //     successes and refusals; and every request that internal/okta's Client
-//     sends for those operations.
+//     sends for those operations, with what the query steps ask of it.
 //   - An answer with a status that the contract does not declare for the
 //     operation, or to a path that it does not know, is still held against the
 //     contract's Error object.

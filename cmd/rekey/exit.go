@@ -192,7 +192,7 @@ func (a *app) decisionCode(err error, id string) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errInterrupted
-	case errors.As(err, new(*okta.NetworkError)), errors.As(err, &refused) && !okta.NotFound(err):
+	case errors.As(err, new(*okta.NetworkError)), okta.NotSignedIn(err), errors.As(err, &refused) && !okta.NotFound(err):
 		message, hint := mend(err, "nothing was recorded, and the run stays as it is")
 		return &exitError{code: exitStopped, message: message, hint: hint}
 	}

@@ -47,10 +47,9 @@ func (row advice) filled(e *Error) Advice {
 // hold one: a record has the text alone. The message is the text without what
 // to do; that is "" in a text that advises nothing.
 func CureIn(text string) (message, do string) {
-	for _, row := range advices() {
-		for _, path := range []string{"/api/v1/apps", "/api/v1/idps"} {
-			for _, method := range []string{http.MethodGet, http.MethodPut} {
-				cure := row.filled(&Error{Method: method, Path: path}).Do
+	for _, path := range []string{"/api/v1/apps", "/api/v1/idps"} {
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			for _, cure := range cures(method, path) {
 				if len(cure) > len(do) && strings.Contains(text, "; "+cure) {
 					do = cure
 				}
@@ -60,8 +59,27 @@ func CureIn(text string) (message, do string) {
 	return strings.Replace(text, "; "+do, "", min(len(do), 1)), do
 }
 
+// cures are all there are for a kind of request.
+func cures(method, path string) (out []string) {
+	for _, row := range advices() {
+		out = append(out, row.filled(&Error{Method: method, Path: path}).Do)
+	}
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		for _, fault := range []string{"", "insufficient_scope", badProof} {
+			out = append(out, (&Error{Method: method, Path: path, Status: status, fault: fault}).cureOfApp())
+		}
+	}
+	return out
+}
+
 // Advice says what the answer means and what to do about it.
-func (e *Error) Advice() Advice { return about(e) }
+func (e *Error) Advice() Advice {
+	a := about(e)
+	if e.oauth && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
+		a.Do = e.cureOfApp()
+	}
+	return a
+}
 
 // scope is the OAuth scope that a request needs (Okta: OAuth 2.0 scopes).
 func (e *Error) scope() string {

@@ -12,15 +12,19 @@ import (
 	"unicode"
 )
 
-// Config is what a [Client] needs. OrgURL and Token are required; the zero
-// value of the rest is the default. Printing one never shows the token.
+// Config is what a [Client] needs. OrgURL and one of Token and OAuth are
+// required; the zero value of the rest is the default. Printing one never shows
+// a token or a key.
 type Config struct {
 	OrgURL string                                           // "https://dev-1.okta.com"; plain http for loopback only
 	Token  string                                           `json:"-"` // an API token (SSWS)
+	OAuth  *OAuth                                           `json:"-"` // a service app
 	HTTP   http.RoundTripper                                // default: net/http's, with proxies from the environment
 	Now    func() time.Time                                 // default: time.Now
 	Sleep  func(ctx context.Context, d time.Duration) error // waits, or returns ctx's error; default: a timer
-	OnCall func(ctx context.Context, call Call) error       // sees each try before the socket; an error refuses it
+	// OnCall sees each try before the socket; an error refuses it. Requests for a
+	// token are none: they change nothing, and belong to no operation.
+	OnCall func(ctx context.Context, call Call) error
 	// OnAnswer sees the status and the X-Okta-Request-Id of each try that was
 	// answered. It gets the context of the operation.
 	OnAnswer  func(ctx context.Context, call Call, status int, requestID string)
@@ -42,7 +46,7 @@ type Call struct {
 	Method string
 	Path   string // with query, as sent
 	Write  bool   // not a GET
-	Again  bool   // a further try of the same request; of a write only after a 429
+	Again  bool   // a further try of the same request; of a write only after a 429, or a 4xx for its token or proof
 
 	ContentType      string
 	TransferEncoding string // Content-Transfer-Encoding, "" or Base64
@@ -73,8 +77,7 @@ type Client struct {
 	base      string // scheme://host[:port], no slash at the end
 	http      *http.Client
 	native    bool // the transport tells a request's way in full (net/http/httptrace)
-	authorize func(http.Header)
-	redact    func(string) string
+	principal principal
 	now       func() time.Time
 	sleep     func(context.Context, time.Duration) error
 	onCall    func(context.Context, Call) error
@@ -91,14 +94,13 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkToken(cfg.Token); err != nil {
+	principal, err := cfg.principal(base)
+	if err != nil {
 		return nil, err
 	}
-	token := cfg.Token // kept in closures alone: no way of printing reaches it there
 	c := &Client{
 		base:      base,
-		authorize: func(h http.Header) { h.Set("Authorization", "SSWS "+token) },
-		redact:    func(s string) string { return redact(s, token) },
+		principal: principal,
 		now:       cfg.Now,
 		sleep:     cfg.Sleep,
 		onCall:    cfg.OnCall,
@@ -128,6 +130,21 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// principal checks how the client is to sign in.
+func (cfg Config) principal(base string) (principal, error) {
+	switch {
+	case cfg.OAuth == nil:
+		token := cfg.Token
+		return ssws(func() string { return token }), checkToken(token)
+	case cfg.Token != "":
+		return nil, &SettingsError{
+			Setting: SettingToken, Problem: "is set, and a service app as well",
+			Cure: "leave one of them away: " + SettingToken + ", or " + SettingClientID + " and the key that belongs to it",
+		}
+	}
+	return cfg.OAuth.session(base)
+}
+
 // Org is the address of the org, without a slash at its end.
 func (c *Client) Org() string { return c.base }
 
@@ -150,7 +167,11 @@ func (cfg Config) Format(s fmt.State, _ rune) {
 	if cfg.Token != "" {
 		token = "not shown"
 	}
-	fmt.Fprintf(s, "okta.Config{OrgURL: %q, Token: %s}", withoutUserinfo(cfg.OrgURL), token)
+	fmt.Fprintf(s, "okta.Config{OrgURL: %q, Token: %s", withoutUserinfo(cfg.OrgURL), token)
+	if cfg.OAuth != nil {
+		fmt.Fprintf(s, ", OAuth: %v", cfg.OAuth)
+	}
+	io.WriteString(s, "}")
 }
 
 // redact takes a token out of a text. A short one, of a sandbox say, may be
@@ -271,7 +292,7 @@ func checkToken(token string) error {
 	odd := func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }
 	switch {
 	case strings.TrimSpace(token) == "":
-		return fault("is not set", "set it to an API token of the org (admin console, Security, API, Tokens)")
+		return fault("is not set", "set it to an API token of the org (admin console, Security, API, Tokens), or sign in as a service app: "+SettingAuthorizationMode+" PrivateKey")
 	case strings.ContainsAny(token, "{}<>$"):
 		return fault("is a placeholder", "put an API token of the org in its place")
 	case strings.HasPrefix(token, "SSWS "):
@@ -285,7 +306,8 @@ func checkToken(token string) error {
 }
 
 // ReadOnly makes a transport that refuses every request but GET, with
-// [ErrReadOnly], before it reaches rt. A nil rt means net/http's own.
+// [ErrReadOnly], before it reaches rt. The one exception is the request for a
+// token that a client of this package sends. A nil rt means net/http's own.
 func ReadOnly(rt http.RoundTripper) http.RoundTripper {
 	if rt == nil {
 		rt = defaultTransport()
@@ -296,7 +318,7 @@ func ReadOnly(rt http.RoundTripper) http.RoundTripper {
 type readOnly struct{ next http.RoundTripper }
 
 func (r readOnly) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Method != http.MethodGet && req.Method != "" { // "" is GET in net/http
+	if req.Method != http.MethodGet && req.Method != "" && !asksToken(req) { // "" is GET in net/http
 		if req.Body != nil {
 			req.Body.Close()
 		}

@@ -188,3 +188,38 @@ func everyWrite(c *Client) map[string]func(context.Context) error {
 	}
 	return all
 }
+
+func TestNewRefusesApps(t *testing.T) {
+	key, err := newSigningKey(aKey(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := []string{"okta.apps.read"}
+	for _, tt := range []struct {
+		name, setting string
+		app           *OAuth
+		token         string
+	}{
+		{"a token too", SettingToken, &OAuth{ClientID: "0oa1", Key: key, Scopes: good}, secretToken},
+		{"no client", SettingClientID, &OAuth{Key: key, Scopes: good}, ""},
+		{"a placeholder", SettingClientID, &OAuth{ClientID: "{clientId}", Key: key, Scopes: good}, ""},
+		{"a line end", SettingClientID, &OAuth{ClientID: "0oa1\n", Key: key, Scopes: good}, ""},
+		{"no key", SettingPrivateKey, &OAuth{ClientID: "0oa1", Scopes: good}, ""},
+		{"an empty key", SettingPrivateKey, &OAuth{ClientID: "0oa1", Key: &SigningKey{}, Scopes: good}, ""},
+		{"an odd kid", SettingPrivateKeyID, &OAuth{ClientID: "0oa1", Key: key, KeyID: "a b", Scopes: good}, ""},
+		{"no scope", SettingScopes, &OAuth{ClientID: "0oa1", Key: key}, ""},
+		{"an empty scope", SettingScopes, &OAuth{ClientID: "0oa1", Key: key, Scopes: []string{""}}, ""},
+		{"two in one", SettingScopes, &OAuth{ClientID: "0oa1", Key: key, Scopes: []string{"okta.apps.read,okta.apps.manage"}}, ""},
+		{"a quote", SettingScopes, &OAuth{ClientID: "0oa1", Key: key, Scopes: []string{`"okta.apps.read"`}}, ""},
+	} {
+		_, err := New(Config{OrgURL: "https://dev-1.okta.com", Token: tt.token, OAuth: tt.app})
+		var s *SettingsError
+		if !errors.As(err, &s) || s.Setting != tt.setting || s.Problem == "" || s.Cure == "" {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		noSecret(t, err)
+	}
+	if _, err := New(Config{OrgURL: "https://dev-1.okta.com"}); err == nil || !strings.Contains(err.Error(), SettingAuthorizationMode) {
+		t.Errorf("nothing is set: %v", err)
+	}
+}

@@ -36,6 +36,9 @@ type Error struct {
 	Causes    []string // the summaries of errorCauses
 	Method    string
 	Path      string // with query, as sent
+
+	oauth bool   // the answer to a service app
+	fault string // that its challenge names, such as insufficient_scope
 }
 
 func (e *Error) Error() string {
@@ -121,12 +124,20 @@ func (e *Error) Response(r *http.Request) *http.Response {
 		body.Causes = append(body.Causes, ErrorCause{Summary: cause})
 	}
 	data := encode(body)
+	header := http.Header{"Content-Type": {"application/json"}, requestIDHeader: {e.RequestID}}
+	if e.oauth {
+		header.Set(signedInHeader, "OAuth")
+		header.Set("WWW-Authenticate", fmt.Sprintf("Bearer error=%q", e.fault))
+	}
 	return &http.Response{
 		Status: http.StatusText(e.Status), StatusCode: e.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}, requestIDHeader: {e.RequestID}},
-		Body:   io.NopCloser(bytes.NewReader(data)), ContentLength: int64(len(data)), Request: r,
+		Header: header, Body: io.NopCloser(bytes.NewReader(data)), ContentLength: int64(len(data)), Request: r,
 	}
 }
+
+// signedInHeader tells of how the client was signed in whose answer a
+// [Error.Response] is. Okta sends no such header.
+const signedInHeader = "Rekey-Signed-In"
 
 // NotFound reports whether err is Okta's 404.
 func NotFound(err error) bool {
@@ -143,6 +154,7 @@ func (c *Client) answerError(call Call, a answer) *Error {
 	e := &Error{
 		Status: a.status, Method: call.Method, Path: call.Path,
 		RequestID: c.clean(a.header.Get(requestIDHeader), 80),
+		oauth:     a.oauth || a.header.Get(signedInHeader) != "", fault: challenged(a.header),
 	}
 	var body ErrorBody
 	if err := json.Unmarshal(a.body, &body); err == nil && (body.Code != "" || body.Summary != "") {
@@ -155,15 +167,20 @@ func (c *Client) answerError(call Call, a answer) *Error {
 		}
 		return e
 	}
-	if to := a.header.Get("Location"); a.status/100 == 3 && to != "" {
-		e.Summary = c.clean("a redirect to "+redirectTarget(to)+", which is not followed", 200)
-		return e
-	}
-	e.Summary = http.StatusText(a.status)
-	if text := c.clean(string(a.body), 120); text != "" {
-		e.Summary = strings.TrimPrefix(e.Summary+", and no error of Okta's but: "+text, ", ")
-	}
+	e.Summary = c.strange(a.status, a.header, a.body)
 	return e
+}
+
+// strange describes an answer that is not in Okta's form.
+func (c *Client) strange(status int, header http.Header, body []byte) string {
+	if to := header.Get("Location"); status/100 == 3 && to != "" {
+		return c.clean("a redirect to "+redirectTarget(to)+", which is not followed", 200)
+	}
+	summary := http.StatusText(status)
+	if text := c.clean(string(body), 120); text != "" {
+		summary = strings.TrimPrefix(summary+", and no error of Okta's but: "+text, ", ")
+	}
+	return summary
 }
 
 // networkError makes a NetworkError of what the transport or decoding says.
@@ -211,7 +228,7 @@ func (c *Client) clean(s string, limit int) string {
 			return ' '
 		}
 		return r
-	}, c.redact(s))), " "), limit)
+	}, c.principal.redact(s))), " "), limit)
 }
 
 // clip cuts a text to at most limit runes.

@@ -47,6 +47,7 @@ type answer struct {
 	header http.Header
 	body   []byte
 	call   Call
+	oauth  bool // to a service app
 }
 
 // date is the answer's Date header; zero if there is none.
@@ -56,7 +57,8 @@ func (a answer) date() time.Time {
 }
 
 // do sends a request until it is answered, within the rules for trying again:
-// any request after a 429, a GET also after a 5xx or without an answer.
+// any request after a 429, or a 4xx that another token or proof can mend, a GET
+// also after a 5xx or without an answer.
 func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	call := Call{
 		Method: r.method, Path: r.path, Write: r.method != http.MethodGet,
@@ -65,8 +67,13 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	call.Bucket, call.PerMinute = bucket(r.path)
 	var limited, failed int
 	var waited time.Duration
+	var hope hope
 	for {
-		a, err := c.try(ctx, call, r)
+		p, err := c.principal.credential(ctx, c) // before OnCall: what that lets pass leaves at once
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := c.try(ctx, call, r, p)
 		var wait time.Duration
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -82,6 +89,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 				return a, err
 			}
 			wait = firstBackoff << (failed - 1)
+		case a.status/100 == 4 && hope.again(p.refused(err, a.header)):
 		default:
 			return a, err
 		}
@@ -94,7 +102,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 
 // try sends a request once. The answer's status and header are set even with
 // an error, if there was an answer.
-func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) {
+func (c *Client) try(ctx context.Context, call Call, r request, p credential) (answer, error) {
 	if err := ctx.Err(); err != nil {
 		return answer{}, c.networkError(call, false, err)
 	}
@@ -106,7 +114,7 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 	tctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var way way
-	req, err := c.newRequest(httptrace.WithClientTrace(tctx, way.trace()), r)
+	req, err := c.newRequest(httptrace.WithClientTrace(tctx, way.trace()), r, p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -117,7 +125,7 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err // the message has method and path already
 		}
-		if errors.Is(err, ErrReadOnly) {
+		if errors.Is(err, ErrReadOnly) || NotSignedIn(err) { // of a client behind the transport
 			return answer{}, err
 		}
 		return answer{}, c.networkError(call, way.mayHaveLeft(c.native), err)
@@ -127,7 +135,9 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 	if c.onAnswer != nil {
 		c.onAnswer(ctx, call, a.status, c.clean(a.header.Get(requestIDHeader), 80))
 	}
+	p.answered(resp.Header)
 	if resp.StatusCode/100 != 2 {
+		a.oauth = p.oauth()
 		failpoint.Hit("refusal.read.before")
 		a.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefuse))
 		failpoint.Hit("refusal.read.after")
@@ -142,16 +152,18 @@ func (c *Client) try(ctx context.Context, call Call, r request) (answer, error) 
 	return a, nil
 }
 
-func (c *Client) newRequest(ctx context.Context, r request) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, r request, p credential) (*http.Request, error) {
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, body)
+	req, err := http.NewRequestWithContext(context.WithValue(ctx, credentialKey{}, p), r.method, c.base+r.path, body)
 	if err != nil {
 		return nil, fmt.Errorf("okta: %s %s cannot be sent: %s", r.method, c.clean(r.path, 200), c.clean(err.Error(), 200))
 	}
-	c.authorize(req.Header)
+	if err := p.authorize(req); err != nil {
+		return nil, err
+	}
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept", r.accept)
 	if r.accept == "" {
@@ -262,8 +274,14 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		req.URL.Scheme != first.URL.Scheme || !strings.EqualFold(req.URL.Host, first.URL.Host) {
 		return http.ErrUseLastResponse
 	}
+	if p, ok := req.Context().Value(credentialKey{}).(credential); ok {
+		return p.authorize(req) // a proof names the address
+	}
 	return nil
 }
+
+// credentialKey is where a request's context has what it shows.
+type credentialKey struct{}
 
 // redirectTarget is the host of a Location, or its path within the same host.
 func redirectTarget(location string) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type sandboxFlags struct {
 	latency                                time.Duration
 	fail                                   []string
 	readOnly                               bool
+	auth                                   authFlags
 }
 
 // maxApps bounds the apps that a sandbox is given: each takes some 20 KB.
@@ -32,7 +34,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sandbox", Short: "serve an embedded Okta on this machine, to try and test against",
 		Long: `Serve an embedded Okta on loopback until it is interrupted. When it is ready it
-prints the two settings that reach it. GET /_sandbox/org dumps the org in the
+prints the settings that reach it. GET /_sandbox/org dumps the org in the
 form that --org reads. --apps adds a fleet to try loops on: SAML apps with the
 ids 0oaFleet00001Xs0h7, 0oaFleet00002Xs0h7 and so on, each with kids of its own.
 
@@ -59,24 +61,27 @@ and WRITE for all but GET, * in GLOB crosses slashes, @N is the N-th match
 'POST */keys/generate=500:after' and 'WRITE *@2=lost' lose an answer. D is a
 duration such as 150ms. Of several rules for an answer the first counts; delay,
 hold and change come on top of it. --read-only refuses each write with 503
-E0000010, as an org in read-only mode does.
+E0000010, as an org in read-only mode does; tokens it gives all the same.
 
 To interrupt or kill a run in the middle of a write, hold that: 'PUT *=hold:25s'.
 GET /_sandbox/held lists what is held, and DELETE /_sandbox/held lets go of it.
-A run waits 30s for an answer. A request whose client goes away is held no more.`,
+A run waits 30s for an answer. A request whose client goes away is held no more.
+
+` + authHelp,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
 	}
 	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:0", "loopback `address` to listen on; port 0 takes a free one")
-	cmd.Flags().StringVar(&f.envFile, "env-file", "", "write the two settings to a `file` as well, once it is ready")
+	cmd.Flags().StringVar(&f.envFile, "env-file", "", "write the settings to a `file` as well, once it is ready")
 	cmd.Flags().StringVar(&f.org, "org", "", "start with the org in a `file` instead of the default one")
 	cmd.Flags().IntVar(&f.apps, "apps", 0, "add `N` SAML apps to it")
-	cmd.Flags().StringVar(&f.token, "token", "", "the API `token` to ask for (default a random one)")
+	cmd.Flags().StringVar(&f.token, "token", "", "the API `token` to ask for (default a random one; with --auth oauth and dpop none)")
+	f.auth.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.keys, "keys", "real", "`kind` of key pairs: real makes new ones, pool takes embedded ones, for speed")
 	cmd.Flags().StringVar(&f.log, "log", "", "append a JSON line for each request to a `file`")
 	cmd.Flags().DurationVar(&f.latency, "latency", 0, "wait so long before each answer")
 	cmd.Flags().StringArrayVar(&f.fail, "fail", nil, "have something befall requests (`rule` above); repeatable")
-	cmd.Flags().BoolVar(&f.readOnly, "read-only", false, "answer each write 503 E0000010, read-only mode, without effect")
+	cmd.Flags().BoolVar(&f.readOnly, "read-only", false, "answer each write to the API 503 E0000010, read-only mode, without effect")
 	return cmd
 }
 
@@ -98,11 +103,14 @@ func (a *app) sandbox(ctx context.Context, f *sandboxFlags) error {
 		defer log.Close()
 		options.Log = log
 	}
+	if err := f.auth.makeKey(&options, f.envFile); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
 		return failed("the sandbox cannot listen on "+f.listen+": "+err.Error(), "give --listen 127.0.0.1:0 to take a free port")
 	}
-	settings := fmt.Sprintf("%s=http://%s\n%s=%s\n", okta.SettingOrgURL, listener.Addr(), okta.SettingToken, options.Token)
+	settings := fmt.Sprintf("%s=http://%s\n", okta.SettingOrgURL, listener.Addr()) + f.auth.settings(options)
 	if f.envFile != "" {
 		if err := journal.WriteFile(f.envFile, []byte(settings), 0o600); err != nil {
 			listener.Close()
@@ -132,18 +140,21 @@ func (f *sandboxFlags) options(a *app) (sandbox.Options, error) {
 	if f.apps < 0 || f.latency < 0 {
 		return o, usage("--apps and --latency cannot be negative", "leave them out, or give 0 or more")
 	}
-	if o.Token == "" {
+	if err := f.auth.options(a, &o, f.envFile); err != nil {
+		return o, err
+	}
+	if o.Token == "" && o.Auth == nil {
 		var random [16]byte
 		a.random(random[:])
 		o.Token = fmt.Sprintf("sandbox-%x", random)
 	}
 	var setting *okta.SettingsError
-	if _, err := okta.New(okta.Config{OrgURL: sandboxURL, Token: o.Token}); errors.As(err, &setting) {
+	if _, err := okta.New(okta.Config{OrgURL: sandboxURL, Token: cmp.Or(o.Token, "none")}); errors.As(err, &setting) {
 		return o, usage("--token "+setting.Problem, "give one of letters, digits, - and _")
 	}
 	rules := f.fail
 	if f.readOnly {
-		rules = append([]string{"WRITE *=503"}, rules...)
+		rules = append([]string{"WRITE /api/*=503"}, rules...)
 	}
 	for _, text := range rules {
 		fault, err := sandbox.ParseFault(text)

@@ -12,7 +12,7 @@
 // member that its body omits is gone afterwards. A client that survives the
 // sandbox loses nothing in a real org.
 //
-// Not there: users, groups, policies, sign-ins, the org-wide store of
+// Not there: users, groups, policies, their sign-ins, the org-wide store of
 // partners' certificates, and every limit on rates (the headers are).
 //
 // # The pieces

@@ -45,6 +45,10 @@ func badToken(cause string) *problem {
 	return &problem{status: http.StatusUnauthorized, code: "E0000011", summary: "Invalid token provided", causes: []string{cause}}
 }
 
+func forbidden(cause string) *problem {
+	return &problem{status: http.StatusForbidden, code: "E0000006", summary: "You do not have permission to perform the requested action", causes: []string{cause}}
+}
+
 func notFound(what, id string) *problem {
 	return &problem{status: http.StatusNotFound, code: "E0000007", summary: fmt.Sprintf("Not found: Resource not found: %s (%s)", id, what)}
 }

@@ -28,12 +28,18 @@ type Options struct {
 	// Keys makes the key pairs of generated keys and of CSRs; nil = [RealKeys].
 	Keys KeySource
 	// IDs makes up what Okta assigns. The kind is "kid", "csr", "error" (an
-	// errorId) or "request" (an X-Okta-Request-Id); each call must yield
-	// another id. It may be called by several requests at once. Nil = random.
+	// errorId), "request" (an X-Okta-Request-Id), "token" (the jti of an access
+	// token) or "nonce" (of DPoP); each call must yield another id. It may be
+	// called by several requests at once. Nil = random.
 	IDs func(kind string) string
 	// Token is what requests must carry as "Authorization: SSWS <token>";
 	// empty = any request is served.
 	Token string
+	// Auth makes the org one that is reached by OAuth 2.0: requests need an
+	// access token, which the service app gets at /oauth2/v1/token. Token, if
+	// there is one, is then taken as well. Nil = the org has no service app. Its
+	// tokens and nonces are the Server's own and end with it.
+	Auth *ServiceApp
 	// Faults befall requests; of several whose turn it is, the first that
 	// decides about the answer does. Each counts its own matches.
 	Faults []Fault
@@ -107,6 +113,7 @@ type Server struct {
 	org    *Org
 	opt    Options
 	routes []route
+	auth   *authServer           // nil = none
 	around func(do func()) error // surrounds what reads or changes the org; nil = nothing
 
 	mu     sync.Mutex            // of the log and of all below
@@ -120,7 +127,8 @@ type Server struct {
 // put into it later is served, and what requests change can be seen in it. Use
 // [Org.Clone] for an org to compare with.
 func New(org *Org, opt Options) *Server {
-	return &Server{org: org, opt: opt.withDefaults(), routes: routes(), counts: make([]int, len(opt.Faults))}
+	opt = opt.withDefaults()
+	return &Server{org: org, opt: opt, routes: routes(), auth: newAuthServer(opt), counts: make([]int, len(opt.Faults))}
 }
 
 // Org is the org that is served.
@@ -218,15 +226,24 @@ func (s *Server) handle(rq *request) answer {
 		return s.dump(rq)
 	case ownPaths + "held":
 		return s.answerHeld(rq)
+	case ownPaths + "tokens":
+		return s.answerTokens(rq)
+	case ownPaths + "nonces":
+		return s.answerNonces(rq)
 	}
-	if err := s.authorize(rq); err != nil {
-		return s.failed(err)
+	if !strings.HasPrefix(rq.URL.Path, oauthPaths) {
+		if err := s.authorize(rq); err != nil {
+			return s.failed(err)
+		}
 	}
 	return s.befallen(rq, s.fate(rq.Request))
 }
 
 // perform carries out the operation that the request names.
 func (s *Server) perform(rq *request) answer {
+	if strings.HasPrefix(rq.URL.Path, oauthPaths) {
+		return s.oauth(rq)
+	}
 	handle, err := s.find(rq)
 	if err != nil {
 		return s.answerTo(err)
@@ -276,10 +293,13 @@ func (s *Server) answerTo(err error) answer {
 }
 
 func (s *Server) authorize(rq *request) *problem {
+	scheme, token, _ := strings.Cut(rq.Header.Get("Authorization"), " ")
+	if s.auth != nil && (s.opt.Token == "" || !strings.EqualFold(scheme, "SSWS")) {
+		return s.auth.admit(rq)
+	}
 	if s.opt.Token == "" {
 		return nil
 	}
-	scheme, token, _ := strings.Cut(rq.Header.Get("Authorization"), " ")
 	switch {
 	case scheme == "":
 		return badToken("the request carries no token; send the header Authorization: SSWS <token>")
@@ -309,6 +329,7 @@ func (s *Server) dump(rq *request) answer {
 // finish adds the headers that every answer of Okta's has.
 func (s *Server) finish(a *answer, r *http.Request) {
 	now := s.opt.Now()
+	s.auth.finish(a, r)
 	set := func(name, value string) {
 		if a.header.Get(name) == "" {
 			a.header.Set(name, value)

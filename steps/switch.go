@@ -57,10 +57,16 @@ type changedSince struct{ error }
 
 func (changedSince) Changed() bool { return true }
 
+// readAndWrite are the calls between which nobody else's change would be seen:
+// no rate limit is waited for there.
+const readAndWrite = 2
+
 func (s *kidSwitch) do(ctx context.Context, env *Env, o okta.Owner) error {
 	if s.Previous == s.Kid {
 		return nil
 	}
+	ctx, done := env.Okta.Together(ctx, readAndWrite)
+	defer done()
 	object, err := env.Okta.Object(ctx, o)
 	if err != nil {
 		return err
@@ -104,6 +110,8 @@ func (s *kidSwitch) undo(ctx context.Context, env *Env, o okta.Owner) error {
 	if s.Previous == s.Kid {
 		return nil
 	}
+	ctx, done := env.Okta.Together(ctx, readAndWrite)
+	defer done()
 	object, err := env.Okta.Object(ctx, o)
 	if err != nil {
 		return err

@@ -53,6 +53,7 @@ func newApp() *app {
 
 // main runs the verb that args name and returns the exit code.
 func (a *app) main(ctx context.Context, args []string) int {
+	a.stderr = &lockedWriter{to: a.stderr} // steps side by side tell of what they wait for
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

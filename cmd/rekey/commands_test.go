@@ -38,6 +38,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"forget":   cmdForget,
 	"jwkfile":  cmdJWKFile,
 	"keyline":  cmdKeyLine,
+	"limits":   cmdLimits,
 	"loadenv":  cmdLoadEnv,
 	"newest":   cmdNewest,
 	"newkey":   cmdNewKey,

@@ -36,7 +36,10 @@ type org struct {
 }
 
 // orgFlags choose the org.
-type orgFlags struct{ sandbox, offline bool }
+type orgFlags struct {
+	sandbox, offline bool
+	rateShare        string // "": the default
+}
 
 // open finds the org and checks its settings; nothing is sent.
 func (a *app) open(f orgFlags) (*org, error) {
@@ -52,6 +55,7 @@ func (a *app) open(f orgFlags) (*org, error) {
 		return o, o.openSandbox()
 	}
 	o.config.OrgURL, o.config.Token = a.getenv(okta.SettingOrgURL), a.getenv(okta.SettingToken)
+	a.pace(&o.config, f.rateShare)
 	client, err := okta.New(o.config)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ func (f *planFlags) register(cmd *cobra.Command) {
 	f.inputs.register(cmd)
 	cmd.Flags().BoolVar(&f.org.sandbox, "sandbox", false, "work on the embedded org of the state folder; inputs not given get values by name")
 	cmd.Flags().StringVar(&f.onFailure, "on-failure", "", "rollback or keep, instead of the playbook's `mode`")
+	rateShareFlag(cmd, &f.org.rateShare)
 }
 
 func (f *planFlags) check() error {
@@ -34,6 +35,9 @@ func (f *planFlags) check() error {
 		if err := oneOf("on-failure", f.onFailure, "rollback", "keep"); err != nil {
 			return err
 		}
+	}
+	if err := checkShare(f.org.rateShare); err != nil {
+		return err
 	}
 	switch {
 	case f.out != "" && f.org.offline:

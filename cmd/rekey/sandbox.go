@@ -21,6 +21,8 @@ type sandboxFlags struct {
 	listen, envFile, org, token, keys, log string
 	apps                                   int
 	latency                                time.Duration
+	rateLimit                              string
+	rateWindow                             time.Duration
 	fail                                   []string
 	readOnly                               bool
 	auth                                   authFlags
@@ -67,6 +69,19 @@ To interrupt or kill a run in the middle of a write, hold that: 'PUT *=hold:25s'
 GET /_sandbox/held lists what is held, and DELETE /_sandbox/held lets go of it.
 A run waits 30s for an answer. A request whose client goes away is held no more.
 
+--rate-limit refuses calls, of all clients together, as Okta does above the
+default limits of a kind of org:
+
+          apps and all below an app   one app   IdPs   other   at once
+  org     100 a minute                500       600    600     75
+  free    20                          100       100    100     35
+
+--rate-window scales that minute down. The X-Rate-Limit headers stay in whole
+seconds, as Okta's are, and rekey waits until a second after the reset that they
+tell: of windows below 3s some pass unused. GET /_sandbox/limits counts the
+calls and the 429s of each. Without --rate-limit the headers tell of a limit
+that nobody reaches.
+
 ` + authHelp,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
@@ -81,6 +96,7 @@ A run waits 30s for an answer. A request whose client goes away is held no more.
 	cmd.Flags().StringVar(&f.log, "log", "", "append a JSON line for each request to a `file`")
 	cmd.Flags().DurationVar(&f.latency, "latency", 0, "wait so long before each answer")
 	cmd.Flags().StringArrayVar(&f.fail, "fail", nil, "have something befall requests (`rule` above); repeatable")
+	f.rateFlags(cmd)
 	cmd.Flags().BoolVar(&f.readOnly, "read-only", false, "answer each write to the API 503 E0000010, read-only mode, without effect")
 	return cmd
 }
@@ -139,6 +155,9 @@ func (f *sandboxFlags) options(a *app) (sandbox.Options, error) {
 	}
 	if f.apps < 0 || f.latency < 0 {
 		return o, usage("--apps and --latency cannot be negative", "leave them out, or give 0 or more")
+	}
+	if err := f.rates(&o); err != nil {
+		return o, err
 	}
 	if err := f.auth.options(a, &o, f.envFile); err != nil {
 		return o, err

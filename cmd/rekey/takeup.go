@@ -25,6 +25,7 @@ type takeUpFlags struct {
 	files                []string // --input-file
 	adopt, done, notDone []string
 	because              string
+	rateShare            string
 }
 
 func (f *takeUpFlags) register(cmd *cobra.Command) {
@@ -35,6 +36,7 @@ func (f *takeUpFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.because, "because", "", "with --done: how you know, for the record (`text`)")
 	settleFlag(cmd, &f.settle)
 	lockTimeoutFlag(cmd, &f.lockTimeout)
+	rateShareFlag(cmd, &f.rateShare)
 }
 
 // takenUp is a run that a verb takes up again: nobody else is at work on it.
@@ -55,7 +57,7 @@ type takenUp struct {
 // Refuse tells that the verb is not for a run. Close what it returns.
 func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, refuse func(*runner.StoredRun) error) (_ *takenUp, err error) {
 	_, malformed := f.decisions()
-	if err := cmp.Or(checkSettle(f.settle), checkLockTimeout(f.lockTimeout), malformed); err != nil {
+	if err := cmp.Or(checkSettle(f.settle), checkLockTimeout(f.lockTimeout), checkShare(f.rateShare), malformed); err != nil {
 		return nil, err
 	}
 	t := &takenUp{app: a, undo: verb == "rollback"}
@@ -82,7 +84,7 @@ func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, r
 		err = t.prepare(f, refuse)
 	}
 	if err == nil {
-		t.org, err = a.openOrgOf(info)
+		t.org, err = a.openOrgOf(info, f.rateShare)
 	}
 	if err == nil {
 		err = t.reach(ctx)
@@ -212,13 +214,13 @@ func programOf(run *runner.StoredRun) (*runner.Program, error) {
 
 // openOrgOf opens the org that a run worked on: the sandbox of the state
 // folder by itself, a live org only if the settings name that one.
-func (a *app) openOrgOf(info *runner.RunInfo) (*org, error) {
+func (a *app) openOrgOf(info *runner.RunInfo, rateShare string) (*org, error) {
 	if info.Org == sandboxURL && !a.hasSandbox() {
 		// Opening it would make a new one, which the next attempt would take
 		// for the run's.
 		return nil, invalid("the sandbox that run "+info.ID+" worked on is gone: there is nothing to undo", "it was deleted from the state folder; a new one is made at its next use")
 	}
-	o, err := a.open(orgFlags{sandbox: info.Org == sandboxURL})
+	o, err := a.open(orgFlags{sandbox: info.Org == sandboxURL, rateShare: rateShare})
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,13 @@ type Config struct {
 	OnCall func(ctx context.Context, call Call) error
 	// OnAnswer sees the status and the X-Okta-Request-Id of each try that was
 	// answered. It gets the context of the operation.
-	OnAnswer  func(ctx context.Context, call Call, status int, requestID string)
+	OnAnswer func(ctx context.Context, call Call, status int, requestID string)
+	// Pace keeps calls within a share of the rate limits; nil = they are sent
+	// at once. Clients of one org should have the same.
+	Pace *Pacer
+	// OnWait sees each wait for a rate limit before it begins, one for all the
+	// calls that wait for the same. It gets the context of one of them.
+	OnWait    func(ctx context.Context, w Wait)
 	Timeout   time.Duration // for one try, its answer's body included; default: 30 s
 	UserAgent string        // default: "rekey"
 }
@@ -69,10 +75,9 @@ type Change struct {
 }
 
 // Client talks to one org. It is safe for concurrent use if the functions of
-// its Config are: nothing changes after [New] but what was decoded last, each
-// operation waits for itself alone when it is rate-limited, and connections are
-// shared. Printing
-// one shows the org's address only.
+// its Config are: nothing changes after [New] but what was decoded last, an
+// operation that is refused waits for itself alone, what a [Pacer] has learnt is
+// shared, and so are connections. Printing one shows the org's address only.
 type Client struct {
 	base      string // scheme://host[:port], no slash at the end
 	http      *http.Client
@@ -82,6 +87,8 @@ type Client struct {
 	sleep     func(context.Context, time.Duration) error
 	onCall    func(context.Context, Call) error
 	onAnswer  func(context.Context, Call, int, string)
+	pace      *Pacer
+	onWait    func(context.Context, Wait)
 	timeout   time.Duration
 	agent     string
 	recent    *recent
@@ -105,6 +112,8 @@ func New(cfg Config) (*Client, error) {
 		sleep:     cfg.Sleep,
 		onCall:    cfg.OnCall,
 		onAnswer:  cfg.OnAnswer,
+		pace:      cfg.Pace,
+		onWait:    cfg.OnWait,
 		timeout:   cfg.Timeout,
 		agent:     cfg.UserAgent,
 		recent:    &recent{},

@@ -84,6 +84,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 			if waited += wait; limited == maxLimited || waited > maxWaiting {
 				return a, err
 			}
+			c.pace.refusedWait(ctx, c, a, wait)
 		case !call.Write && worthRepeating(err):
 			if failed++; failed == maxFailed {
 				return a, err
@@ -93,7 +94,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 		default:
 			return a, err
 		}
-		if stop := c.sleep(ctx, wait); stop != nil {
+		if stop := c.pace.sleep(ctx, c, wait); stop != nil {
 			return a, fmt.Errorf("%w; waiting to try again ended: %w", err, stop)
 		}
 		call.Again = true
@@ -106,6 +107,11 @@ func (c *Client) try(ctx context.Context, call Call, r request, p credential) (a
 	if err := ctx.Err(); err != nil {
 		return answer{}, c.networkError(call, false, err)
 	}
+	pass, err := c.pace.enter(ctx, c, call)
+	if err != nil {
+		return answer{}, c.waitError(call, err)
+	}
+	defer pass.leave()
 	if c.onCall != nil {
 		if err := c.onCall(ctx, call); err != nil {
 			return answer{}, fmt.Errorf("%s %s was not sent: %w", call.Method, call.Path, err)
@@ -118,6 +124,7 @@ func (c *Client) try(ctx context.Context, call Call, r request, p credential) (a
 	if err != nil {
 		return answer{}, err
 	}
+	pass.leaving()
 	failpoint.Hit("request.send.before")
 	resp, err := c.http.Do(req)
 	failpoint.Hit("request.send.after")
@@ -132,6 +139,7 @@ func (c *Client) try(ctx context.Context, call Call, r request, p credential) (a
 	}
 	defer resp.Body.Close()
 	a := answer{status: resp.StatusCode, header: resp.Header, call: call}
+	pass.answered(a.status, a.header)
 	if c.onAnswer != nil {
 		c.onAnswer(ctx, call, a.status, c.clean(a.header.Get(requestIDHeader), 80))
 	}
@@ -257,9 +265,8 @@ func (c *Client) askedPause(h http.Header, n int) time.Duration {
 			return max(t.Sub(date), time.Second)
 		}
 	}
-	crowded := h.Get("X-Rate-Limit-Limit") == "0" && h.Get("X-Rate-Limit-Remaining") == "0"
 	reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64)
-	if err != nil || reset <= 0 || reset > 1<<40 || crowded {
+	if err != nil || reset <= 0 || reset > 1<<40 || crowded(h) {
 		return backoff
 	}
 	// A second later: both times are cut to whole seconds.

@@ -76,10 +76,14 @@ func New(opt Options) (*Org, error) {
 	o.client, err = okta.New(okta.Config{
 		OrgURL: opt.Live.OrgURL, Token: "rehearsal", HTTP: o, Now: still,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
-		OnCall: steps.Report,
+		OnCall: steps.Report, Timeout: patience,
 	})
 	return o, err
 }
+
+// patience is how long a call of a rehearsal may take: each call to the live
+// org that it needs has a timeout of its own, and may wait for a rate limit.
+const patience = 24 * time.Hour
 
 // Env is what steps reach in the rehearsal.
 func (o *Org) Env() *steps.Env {

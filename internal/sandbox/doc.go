@@ -12,8 +12,11 @@
 // member that its body omits is gone afterwards. A client that survives the
 // sandbox loses nothing in a real org.
 //
-// Not there: users, groups, policies, their sign-ins, the org-wide store of
-// partners' certificates, and every limit on rates (the headers are).
+// Rate limits are those of Okta's default buckets, if Options.RateLimit asks for
+// them; GET /_sandbox/limits counts what each has served and refused.
+//
+// Not there: users, groups, policies, their sign-ins, and the org-wide store of
+// partners' certificates.
 //
 // # The pieces
 //

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -46,10 +45,18 @@ type Options struct {
 	// After calls do once d has passed, for what faults put off: it must not
 	// call it before it returns. Nil = by the system's clock, whatever Now says.
 	After func(d time.Duration, do func())
-	// Latency is waited out before each request is handled. A client that
+	// Latency is waited out before each request is handled. One that a rate
+	// limit refuses does not wait. A client that
 	// gives up meanwhile does not stop the request: as in a real org, a late
 	// write takes effect.
 	Latency time.Duration
+	// RateLimit makes it refuse calls as Okta does once the limits of such an
+	// org are reached; empty = there are none, and the X-Rate-Limit headers
+	// tell of one that nobody reaches.
+	RateLimit Tier
+	// RateWindow is how long a window of the rate limits lasts, in whole
+	// seconds; 0 = a minute, as in Okta.
+	RateWindow time.Duration
 	// Log gets one line of JSON for each request to the org, in one Write,
 	// before its answer leaves: method, path (with the query), status and
 	// body_sha256, the SHA-256 of the request's body in lower hex. The status is
@@ -113,7 +120,8 @@ type Server struct {
 	org    *Org
 	opt    Options
 	routes []route
-	auth   *authServer           // nil = none
+	auth   *authServer // nil = none
+	limits *limits
 	around func(do func()) error // surrounds what reads or changes the org; nil = nothing
 
 	mu     sync.Mutex            // of the log and of all below
@@ -128,7 +136,9 @@ type Server struct {
 // [Org.Clone] for an org to compare with.
 func New(org *Org, opt Options) *Server {
 	opt = opt.withDefaults()
-	return &Server{org: org, opt: opt, routes: routes(), auth: newAuthServer(opt), counts: make([]int, len(opt.Faults))}
+	return &Server{
+		org: org, opt: opt, routes: routes(), auth: newAuthServer(opt), limits: newLimits(opt), counts: make([]int, len(opt.Faults)),
+	}
 }
 
 // Org is the org that is served.
@@ -142,9 +152,6 @@ const (
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if s.opt.Latency > 0 {
-		time.Sleep(s.opt.Latency)
-	}
 	var a answer
 	switch {
 	case err != nil:
@@ -152,7 +159,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len(body) > maxBody:
 		a = s.failed(malformed(fmt.Errorf("the body is larger than %d MiB", maxBody>>20)))
 	default:
-		a = s.handle(&request{Request: r, body: body, base: s.opt.BaseURL(r)})
+		a = s.limited(&request{Request: r, body: body, base: s.opt.BaseURL(r)})
 	}
 	if a.cut != cutNot {
 		s.log(r, 0, body)
@@ -226,6 +233,8 @@ func (s *Server) handle(rq *request) answer {
 		return s.dump(rq)
 	case ownPaths + "held":
 		return s.answerHeld(rq)
+	case ownPaths + "limits":
+		return s.answerLimits(rq)
 	case ownPaths + "tokens":
 		return s.answerTokens(rq)
 	case ownPaths + "nonces":
@@ -335,29 +344,15 @@ func (s *Server) finish(a *answer, r *http.Request) {
 			a.header.Set(name, value)
 		}
 	}
-	limit := rateLimit(r.URL.Path, r.Method)
 	set("Date", now.UTC().Format(http.TimeFormat))
 	set("X-Okta-Request-Id", s.opt.IDs("request"))
-	set("X-Rate-Limit-Limit", strconv.Itoa(limit))
-	set("X-Rate-Limit-Remaining", strconv.Itoa(limit-1)) // the sandbox never runs out
-	set("X-Rate-Limit-Reset", strconv.FormatInt(now.Truncate(time.Minute).Unix()+60, 10))
+	for name, value := range s.limits.headers(r, now) {
+		set(name, value)
+	}
 	set("Cache-Control", "no-cache, no-store")
 	if a.status == http.StatusNoContent {
 		a.header.Del("Content-Type")
 	}
-}
-
-// rateLimit is the default limit a minute of the bucket that a request falls
-// into (Okta: rate limits).
-func rateLimit(path, method string) int {
-	rest, app := strings.CutPrefix(path, "/api/v1/apps/")
-	switch {
-	case app && !strings.Contains(rest, "/") && (method == http.MethodGet || method == http.MethodPut):
-		return 500
-	case app, path == "/api/v1/apps":
-		return 100
-	}
-	return 600
 }
 
 // pathOf is path and query as the client sent them.

@@ -48,6 +48,12 @@ type Step struct {
 // Leaf reports whether the step is carried out itself, and not what is in it.
 func (s *Step) Leaf() bool { return s.Steps == nil }
 
+// Gives reports whether the playbook gives the step's input of that name, a
+// null included.
+func (s *Step) Gives(input string) bool {
+	return slices.ContainsFunc(s.inputs, func(v namedValue) bool { return v.name == input })
+}
+
 // body is the step that is carried out: of a loop over a step type what it
 // repeats.
 func (s *Step) body() *Step {

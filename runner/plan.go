@@ -49,8 +49,17 @@ type PlanBody struct {
 	Bases     map[string]string `json:"bases,omitempty"` // digest of each part of an owner that was read
 	Calls     map[string]Bucket `json:"calls"`           // requests by rate-limit bucket
 	Expected  string            `json:"expected"`        // how long a run takes, as a Go duration
+	Access    *Access           `json:"access,omitempty"`
 	Warnings  []string          `json:"warnings,omitempty"`
 	Failure   *PlanFailure      `json:"failure,omitempty"` // why the run would fail
+}
+
+// Access is what whoever carries a plan out must be allowed to do in the org,
+// its undo included, in the org's own words; each list is sorted.
+type Access struct {
+	Scopes      []string `json:"scopes"`      // of an OAuth 2.0 access token
+	Roles       []string `json:"roles"`       // of the org's own roles the least that suffice together
+	Permissions []string `json:"permissions"` // of a role made for the purpose, which does as well
 }
 
 // PlannedStep is what a step will do.

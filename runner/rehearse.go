@@ -18,6 +18,7 @@ type RehearsalSpec struct {
 	OnFailure string
 	Bases     func() map[string]string // asked at the end
 	Moved     Moved                    // what a run will read again before it writes; nil: nothing
+	Access    func() *Access           // asked at the end, rehearsed undo included; nil: not known
 }
 
 // rehearsedRunID stands for the id that the run will have.
@@ -62,6 +63,9 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 		if m.State() == StateInterrupted {
 			return nil, context.Cause(ctx)
 		}
+	}
+	if spec.Access != nil {
+		r.plan.Body.Access = spec.Access()
 	}
 	return r.plan, nil
 }

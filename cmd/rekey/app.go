@@ -38,9 +38,10 @@ type app struct {
 	version        string            // "": as the build says
 	hostname       func() (string, error)
 
-	stateDir string // --state-dir
-	inVerb   bool   // the arguments were understood, a verb is at work
-	unwatch  func() // ends the watch for interrupts; nil: there is none
+	stateDir string             // --state-dir
+	flags    map[string]*string // of the settings, by their names
+	inVerb   bool               // the arguments were understood, a verb is at work
+	unwatch  func()             // ends the watch for interrupts; nil: there is none
 }
 
 func newApp() *app {
@@ -84,8 +85,9 @@ A playbook is checked (check), rehearsed against the org without writing to it
 (plan), carried out step by step (run), gone on with after a crash (resume) and
 undone (rollback).
 
-The org is named by OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN in the
-environment. With --sandbox it is an embedded one, to try things in.`
+The org is named by OKTA_CLIENT_ORGURL and OKTA_CLIENT_TOKEN in the environment,
+or by Okta's other settings: rekey config --help tells which, rekey doctor checks
+them. With --sandbox it is an embedded one, to try things in.`
 
 const exitHelp = `
 Exit codes:
@@ -124,7 +126,7 @@ func (a *app) command() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.stateDir, "state-dir", "", "`folder` of runs, CA ledger and sandbox (default $REKEY_STATE_DIR, else $XDG_STATE_HOME/rekey, else ~/.local/state/rekey)")
 	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.resumeCommand(), a.rollbackCommand(), a.abandonCommand(), a.runsCommand(),
-		a.showCommand(), a.stepsCommand(), a.schemaCommand(), a.playbooksCommand(), a.sandboxCommand(), a.versionCommand())
+		a.showCommand(), a.stepsCommand(), a.schemaCommand(), a.playbooksCommand(), a.sandboxCommand(), a.configCommand(), a.doctorCommand(), a.versionCommand())
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "explain a verb", RunE: func(_ *cobra.Command, args []string) error {
 		cmd, _, err := root.Find(args)
 		if err == nil && cmd == root {

@@ -42,6 +42,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"loadenv":  cmdLoadEnv,
 	"newest":   cmdNewest,
 	"newkey":   cmdNewKey,
+	"newpem":   cmdNewPEM,
 	"noneof":   cmdNoneOf,
 	"release":  cmdRelease,
 	"replace":  cmdReplace,

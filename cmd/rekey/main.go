@@ -25,7 +25,7 @@ func start(a *app) int {
 
 // stoppable are the verbs that an interrupt tells to stop, for the others just
 // end.
-var stoppable = []string{"plan", "run", "resume", "rollback", "abandon", "sandbox"}
+var stoppable = []string{"plan", "run", "resume", "rollback", "abandon", "sandbox", "doctor"}
 
 // untilStopped is a context that ends with the first interrupt, or the end of
 // the terminal: a run finishes the write in flight and records it. Before it

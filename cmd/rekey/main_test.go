@@ -97,7 +97,7 @@ func TestScripts(t *testing.T) {
 // no settings.
 func setup(env *testscript.Env) error {
 	env.Values[processesKey{}] = &processes{named: map[string]*process{}}
-	env.Values[appKey{}] = &serviceApp{}
+	env.Values[appKey{}] = &scriptedApp{}
 	env.Setenv("HOME", env.WorkDir+"/home")
 	env.Setenv("USER", "ada")
 	env.Setenv("REKEY_STATE_DIR", env.WorkDir+"/state")

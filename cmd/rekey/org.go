@@ -30,6 +30,7 @@ type org struct {
 	app     *app
 	config  okta.Config
 	name    string         // its address, as plans and runs record it
+	service *serviceApp    // that signs in; nil: an API token does
 	store   *sandbox.Store // of --sandbox
 	dir     string         // the state folder; "" where none is needed
 	offline bool
@@ -41,8 +42,8 @@ type orgFlags struct {
 	rateShare        string // "": the default
 }
 
-// open finds the org and checks its settings; nothing is sent.
-func (a *app) open(f orgFlags) (*org, error) {
+// open finds the org and checks its settings; nothing is sent to it.
+func (a *app) open(ctx context.Context, f orgFlags) (*org, error) {
 	o := &org{app: a, offline: f.offline}
 	o.config = okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, UserAgent: "rekey"}
 	switch {
@@ -54,7 +55,17 @@ func (a *app) open(f orgFlags) (*org, error) {
 	case f.sandbox:
 		return o, o.openSandbox()
 	}
-	o.config.OrgURL, o.config.Token = a.getenv(okta.SettingOrgURL), a.getenv(okta.SettingToken)
+	s := a.readSettings()
+	o.service = s.apply(ctx, &o.config, true)
+	if ctx.Err() != nil {
+		return nil, errInterrupted // while a command was asked for the token
+	}
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	for _, note := range s.notes {
+		a.note("%s", note)
+	}
 	a.pace(&o.config, f.rateShare)
 	client, err := okta.New(o.config)
 	if err != nil {
@@ -113,6 +124,7 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 	plan, err := runner.Rehearse(ctx, p, runner.RehearsalSpec{
 		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
 		Org: o.name, Offline: o.offline, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Moved: moved(rehearsal.Env()),
+		Access: func() *runner.Access { return steps.AccessOf(rehearsal.Scopes()) },
 	})
 	if ctx.Err() != nil {
 		return nil, errInterrupted

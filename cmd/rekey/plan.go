@@ -68,6 +68,7 @@ are not given are not asked for; what needs them is shown as not checked.
 		},
 	}
 	f.register(cmd)
+	a.registerSettings(cmd)
 	cmd.Flags().StringVar(&f.out, "out", "", "save the plan in a `file`, for rekey run --plan")
 	cmd.Flags().DurationVar(&f.expires, "expires", defaultExpiry, "with --out: how long it may be carried out")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
@@ -77,13 +78,16 @@ are not given are not asked for; what needs them is shown as not checked.
 }
 
 // prepare checks a playbook and opens the org that it is for; nothing is sent.
-func (a *app) prepare(playbook string, f orgFlags) (*runner.Program, *org, error) {
+func (a *app) prepare(ctx context.Context, playbook string, f orgFlags) (*runner.Program, *org, error) {
 	program, err := a.load(playbook)
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := a.open(f)
-	return program, o, err
+	o, err := a.open(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	return program, o, o.allowReading(program)
 }
 
 // plan makes a plan and prints it.
@@ -91,7 +95,7 @@ func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	program, org, err := a.prepare(playbook, f.org)
+	program, org, err := a.prepare(ctx, playbook, f.org)
 	if err != nil {
 		return err
 	}

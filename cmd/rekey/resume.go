@@ -24,6 +24,7 @@ from REKEY_INPUT_NAME, --input-file or the prompt.
 		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args[0], f) },
 	}
 	f.register(cmd)
+	a.registerSettings(cmd)
 	cmd.Flags().StringArrayVar(&f.files, "input-file", nil, "read one secret from a file, `name=path`; one newline at its end is dropped")
 	return cmd
 }

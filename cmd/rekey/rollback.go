@@ -23,6 +23,7 @@ worked on.
 		RunE: func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), args[0], f) },
 	}
 	f.register(cmd)
+	a.registerSettings(cmd)
 	return cmd
 }
 

@@ -50,6 +50,7 @@ rollback undoes it.
 		},
 	}
 	f.register(cmd)
+	a.registerSettings(cmd)
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before the first write")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "make the plan only, as plan does")
 	cmd.Flags().StringVar(&f.plan, "plan", "", "carry out the plan that plan --out saved in a `file`, and nothing else; inputs come from it")
@@ -85,7 +86,7 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 		}
 		f.org.sandbox = f.org.sandbox || saved.Body.Org == sandboxURL && a.hasSandbox()
 	}
-	program, org, err := a.prepare(playbook, f.org)
+	program, org, err := a.prepare(ctx, playbook, f.org)
 	if err != nil {
 		return err
 	}
@@ -108,6 +109,12 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 		return err
 	}
 	if err := failedPlan(made.plan); err != nil {
+		return err
+	}
+	if err := org.allowRun(made.plan, program); err != nil {
+		return err
+	}
+	if err := org.signIn(ctx); err != nil {
 		return err
 	}
 	if err := a.approve(ctx, f.yes, "Carry this out in "+org.name+"?"); err != nil {

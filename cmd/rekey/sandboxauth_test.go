@@ -29,17 +29,17 @@ import (
 // has got so far.
 type appKey struct{}
 
-// serviceApp is a client of the sandbox that is made of go-jose alone, for
+// scriptedApp is a client of the sandbox that is made of go-jose alone, for
 // scripts about the sandbox itself.
-type serviceApp struct {
+type scriptedApp struct {
 	prover      *ecdsa.PrivateKey
 	kind, token string
 	nonce       string
 	jtis        atomic.Int64
 }
 
-func appOf(ts *testscript.TestScript) *serviceApp {
-	a := ts.Value(appKey{}).(*serviceApp)
+func appOf(ts *testscript.TestScript) *scriptedApp {
+	a := ts.Value(appKey{}).(*scriptedApp)
 	if a.prover == nil {
 		var err error
 		a.prover, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -99,7 +99,7 @@ func cmdCallAPI(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // send sends a request, whose answer must have that status.
-func (a *serviceApp) send(ts *testscript.TestScript, status string, request *http.Request) []byte {
+func (a *scriptedApp) send(ts *testscript.TestScript, status string, request *http.Request) []byte {
 	answer, err := http.DefaultClient.Do(request)
 	ts.Check(err)
 	defer answer.Body.Close()
@@ -115,9 +115,9 @@ func (a *serviceApp) send(ts *testscript.TestScript, status string, request *htt
 	return body
 }
 
-func (a *serviceApp) jti() string { return strconv.FormatInt(a.jtis.Add(1), 10) }
+func (a *scriptedApp) jti() string { return strconv.FormatInt(a.jtis.Add(1), 10) }
 
-func (a *serviceApp) proof(ts *testscript.TestScript, request *http.Request, token string) string {
+func (a *scriptedApp) proof(ts *testscript.TestScript, request *http.Request, token string) string {
 	claims := map[string]any{"htm": request.Method, "htu": request.URL.String(), "iat": scriptNow(ts), "jti": a.jti()}
 	if a.nonce != "" {
 		claims["nonce"] = a.nonce

@@ -84,7 +84,10 @@ func (a *app) findIdle(ctx context.Context, verb, text string, f *takeUpFlags, r
 		err = t.prepare(f, refuse)
 	}
 	if err == nil {
-		t.org, err = a.openOrgOf(info, f.rateShare)
+		t.org, err = a.openOrgOf(ctx, info, f.rateShare)
+	}
+	if err == nil {
+		err = t.org.allowRun(plan, t.program)
 	}
 	if err == nil {
 		err = t.reach(ctx)
@@ -214,13 +217,13 @@ func programOf(run *runner.StoredRun) (*runner.Program, error) {
 
 // openOrgOf opens the org that a run worked on: the sandbox of the state
 // folder by itself, a live org only if the settings name that one.
-func (a *app) openOrgOf(info *runner.RunInfo, rateShare string) (*org, error) {
+func (a *app) openOrgOf(ctx context.Context, info *runner.RunInfo, rateShare string) (*org, error) {
 	if info.Org == sandboxURL && !a.hasSandbox() {
 		// Opening it would make a new one, which the next attempt would take
 		// for the run's.
 		return nil, invalid("the sandbox that run "+info.ID+" worked on is gone: there is nothing to undo", "it was deleted from the state folder; a new one is made at its next use")
 	}
-	o, err := a.open(orgFlags{sandbox: info.Org == sandboxURL, rateShare: rateShare})
+	o, err := a.open(ctx, orgFlags{sandbox: info.Org == sandboxURL, rateShare: rateShare})
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func about(e *Error) Advice {
 
 // filled is the row's advice on an answer.
 func (row advice) filled(e *Error) Advice {
-	fill := strings.NewReplacer("{scope}", e.scope(), "{right}", e.right(), "{kind}", e.kind())
+	fill := strings.NewReplacer("{scope}", ScopeOf(e.Method, e.Path), "{right}", e.right(), "{kind}", e.kind())
 	return Advice{Happened: row.Happened, Means: fill.Replace(row.Means), Do: fill.Replace(row.Do)}
 }
 
@@ -79,18 +79,6 @@ func (e *Error) Advice() Advice {
 		a.Do = e.cureOfApp()
 	}
 	return a
-}
-
-// scope is the OAuth scope that a request needs (Okta: OAuth 2.0 scopes).
-func (e *Error) scope() string {
-	scope := "okta.apps"
-	if e.ofIdP() {
-		scope = "okta.idps"
-	}
-	if e.Method == http.MethodGet {
-		return scope + ".read"
-	}
-	return scope + ".manage"
 }
 
 func (e *Error) right() string {

@@ -95,10 +95,10 @@ func (e *SignInError) ofScopes() bool {
 func (e *Error) cureOfApp() string {
 	switch {
 	case e.fault == "insufficient_scope":
-		return "grant the service app " + e.scope() + " (admin console, Applications, the app, Okta API Scopes), and name it in " +
+		return "grant the service app " + ScopeOf(e.Method, e.Path) + " (admin console, Applications, the app, Okta API Scopes), and name it in " +
 			SettingScopes + " if that is set"
 	case e.Status == http.StatusForbidden:
-		return "give the service app an admin role that may manage this app or identity provider, and the scope " + e.scope()
+		return "give the service app an admin role that may manage this app or identity provider, and the scope " + ScopeOf(e.Method, e.Path)
 	case e.fault == badProof, e.fault == useNonce:
 		return "check the clock of this machine, and that no proxy changes the address of requests"
 	}

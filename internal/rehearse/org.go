@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,11 +51,12 @@ type Org struct {
 	mu     sync.Mutex
 	copied map[string]error  // what became of copying each part
 	bases  map[string]string // digest of each part that was copied
+	scopes map[string]bool   // that the steps' requests need
 }
 
 // New prepares a rehearsal. Nothing is read yet.
 func New(opt Options) (*Org, error) {
-	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, copied: map[string]error{}, bases: map[string]string{}, copy: sandbox.NewOrg()}
+	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, copied: map[string]error{}, bases: map[string]string{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
 	still := func() time.Time { return o.now }
 	inner := opt.Live
 	if !opt.Offline {
@@ -76,7 +78,7 @@ func New(opt Options) (*Org, error) {
 	o.client, err = okta.New(okta.Config{
 		OrgURL: opt.Live.OrgURL, Token: "rehearsal", HTTP: o, Now: still,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
-		OnCall: steps.Report, Timeout: patience,
+		OnCall: o.report, Timeout: patience,
 	})
 	return o, err
 }
@@ -84,6 +86,24 @@ func New(opt Options) (*Org, error) {
 // patience is how long a call of a rehearsal may take: each call to the live
 // org that it needs has a timeout of its own, and may wait for a rate limit.
 const patience = 24 * time.Hour
+
+// report tells the runner of a request, and remembers the scope that it needs.
+func (o *Org) report(ctx context.Context, c okta.Call) error {
+	if scope := okta.ScopeOf(c.Method, c.Path); scope != "" {
+		o.mu.Lock()
+		o.scopes[scope] = true
+		o.mu.Unlock()
+	}
+	return steps.Report(ctx, c)
+}
+
+// Scopes are the OAuth 2.0 scopes that the requests of the rehearsal needed,
+// sorted: those of the run, of its undo and of what it reads again.
+func (o *Org) Scopes() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(maps.Keys(o.scopes))
+}
 
 // Env is what steps reach in the rehearsal.
 func (o *Org) Env() *steps.Env {

@@ -297,7 +297,30 @@ func (p *planPage) rest() {
 		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. The limits are those of the org; one token gets half of each by default.",
 			strings.Join(calls, ", "), expected(p.body.Expected)))
 	}
+	p.access()
 	p.legend()
+}
+
+// access says what whoever carries the plan out must be allowed.
+func (p *planPage) access() {
+	a := p.body.Access
+	if a == nil || len(a.Scopes) == 0 {
+		return
+	}
+	text := "the scopes " + strings.Join(a.Scopes, ", ")
+	if len(a.Scopes) == 1 {
+		text = "the scope " + a.Scopes[0]
+	}
+	if len(a.Roles) > 0 {
+		text += fmt.Sprintf("; the admin %s %s", plural(len(a.Roles), "role", "roles"), strings.Join(a.Roles, " and "))
+		if len(a.Permissions) > 0 {
+			text += ", or a custom one with " + strings.Join(a.Permissions, ", ")
+		}
+	}
+	if p.body.Failure != nil {
+		text += "; as far as the run would come"
+	}
+	p.wrapped("Access    ", text+".")
 }
 
 // expected is how long a run takes, in words.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 // lookAt asks the system what may be done in a folder (access(2), flock(2),
@@ -16,7 +18,9 @@ func lookAt(dir string) (f folder) {
 		return folder{readOnly: err}
 	}
 	if open, err := os.Open(dir); err == nil {
+		failpoint.Hit("doctor.lock.before")
 		err = syscall.Flock(int(open.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+		failpoint.Hit("doctor.lock.after")
 		if err != nil && !errors.Is(err, syscall.EWOULDBLOCK) {
 			f.noLocks = err
 		}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/rekey/internal/failpoint"
 )
 
 const (
@@ -194,7 +196,9 @@ func (c *Client) tryToken(ctx context.Context, s *session, scopes []string) (t t
 	if err != nil {
 		return t, err
 	}
+	failpoint.Hit("token.send.before")
 	resp, err := c.http.Do(req)
+	failpoint.Hit("token.send.after")
 	if err != nil {
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err
@@ -208,7 +212,9 @@ func (c *Client) tryToken(ctx context.Context, s *session, scopes []string) (t t
 	t.status, t.header = resp.StatusCode, resp.Header
 	t.learnt = s.learnClock(resp.Header, sent, c.now())
 	s.learnNonce(authorizationServer, resp.Header)
+	failpoint.Hit("token.read.before")
 	body, err := readAll(resp.Body, resp.ContentLength, maxRefuse)
+	failpoint.Hit("token.read.after")
 	t.grant, err = c.readGrant(s, &t, body, err, sent)
 	return t, err
 }

@@ -36,13 +36,20 @@ type process struct {
 	err   error // once it has ended
 }
 
+// signInSettings are the settings that `rekey sandbox` prints.
+var signInSettings = []string{
+	"OKTA_CLIENT_ORGURL", "OKTA_CLIENT_TOKEN", "OKTA_CLIENT_AUTHORIZATIONMODE", "OKTA_CLIENT_CLIENTID",
+	"OKTA_CLIENT_PRIVATEKEY", "OKTA_CLIENT_PRIVATEKEYID",
+}
+
 // launch starts a program in the script's folder. It ends with the script.
 func launch(ts *testscript.TestScript, stdout, stderr io.Writer, program string, args ...string) *process {
 	path, err := exec.LookPath(program)
 	ts.Check(err)
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = ts.MkAbs("."), stdout, stderr, os.Environ()
-	for _, name := range []string{"HOME", "USER", "REKEY_STATE_DIR", "REKEY_TEST_NOW", "GORACE", "OKTA_CLIENT_ORGURL", "OKTA_CLIENT_TOKEN"} {
+	names := []string{"HOME", "USER", "REKEY_STATE_DIR", "REKEY_TEST_NOW", "GORACE"}
+	for _, name := range append(names, signInSettings...) {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(cmd.Start())

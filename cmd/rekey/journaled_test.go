@@ -35,8 +35,8 @@ const (
 const journaledSteps = 200
 
 // journaledPlaybook writes with each of its steps: CSRs are made and revoked,
-// or, the heaviest of writes, an app is switched to and fro, which reads an owner whole, sends it back and reads it
-// again.
+// or, the heaviest of writes, an app is switched to and fro, which reads an
+// owner whole, sends it back and reads it again.
 func journaledPlaybook(kind, app string, kids []string) []byte {
 	var b strings.Builder
 	b.WriteString("rekey: 1\nplaybook: journaled\nversion: 1.0.0\nsteps:\n")
@@ -285,8 +285,9 @@ func (j *journaled) writes() (n int) {
 }
 
 // BenchmarkJournaledStep reports what a journaled step that writes costs beside
-// its requests, sent by a bare client, and its appends: the least of rounds in
-// which they stand side by side, and the ratio to what it should cost at most.
+// its requests, sent by a bare client, and its appends: the middle one of the
+// rounds in which they stand side by side, and the ratio to what it should cost
+// at most.
 func BenchmarkJournaledStep(b *testing.B) {
 	for _, kind := range []string{"csr", "switch"} {
 		b.Run(kind, func(b *testing.B) {

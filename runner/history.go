@@ -75,77 +75,107 @@ type Summary struct {
 // is interrupted.
 func (r *StoredRun) Summary() Summary {
 	info := r.Info()
-	s := Summary{ID: info.ID, Playbook: info.Playbook, Version: info.Version, Org: info.Org,
-		Owners: []string{}, StartedAt: info.StartedAt, State: StateRunning}
-	residues := map[string][]Residue{} // by step: an undo that is tried again says it anew
-	lost := map[string]string{}        // why a step's write had no answer
-	reason, blamed := "", ""           // of the step that failed last: it is why the run does
-	stopped := ""                      // why it stopped before it was opened again
-	because := func(step, why string) { reason, blamed = fmt.Sprintf("step %s: %s", step, why), step }
+	s := summing{residues: map[string][]Residue{}, lost: map[string]string{}, Summary: Summary{
+		ID: info.ID, Playbook: info.Playbook, Version: info.Version, Org: info.Org,
+		Owners: []string{}, StartedAt: info.StartedAt, State: StateRunning,
+	}}
 	for _, e := range r.Events {
-		for _, c := range e.Claims {
-			if !slices.Contains(s.Owners, c) {
-				s.Owners = append(s.Owners, c)
-			}
-		}
-		if (e.Kind == EvDone || e.Kind == EvRecovered) && e.Step == blamed {
-			reason, blamed = "", "" // it is done after all, or what comes of it is told anew
-		}
-		switch {
-		case e.Kind == EvOpened && s.State.Resumable(): // what comes now tells why it ends
-			stopped, s.Reason, s.State, s.EndedAt = s.Reason, "", StateRunning, time.Time{}
-		case e.Kind == EvUndone, e.Kind == EvUndoFail, e.Kind == EvKept:
-			residues[e.Step] = e.Residues
-		case e.Kind == EvUnknown:
-			lost[e.Step] = e.Error
-		case e.Kind == EvRecovered: // what was perhaps there before is known now
-			delete(residues, e.Step)
-			if why, ok := lost[e.Step]; ok && e.Again == nil && e.Verdict != nil && e.Verdict.Outcome == Not && e.Verdict.Decided == "" && s.Reason == "" {
-				because(e.Step, why+" (and its write did not happen)")
-			}
-			delete(lost, e.Step)
-		case e.Again != nil:
-		case e.Kind == EvAssertion:
-			if e.Reason != "" {
-				because(e.Step, e.Reason)
-			}
-		case e.Kind == EvFailed:
-			because(e.Step, e.Error)
-		case e.Kind == EvRollback && e.Step != "":
-			s.Failures = append(s.Failures, ItemFailure{Item: e.Step, Message: e.Reason})
-			reason = ""
-		case e.Kind == EvRollback:
-			delete(residues, "") // of the run as a whole: it was abandoned, and somebody changed their mind
-			if s.State == StateAbandoned {
-				s.Reason = ""
-			}
-			s.State, s.EndedAt = StateRunning, time.Time{}
-			if s.Reason == "" {
-				s.Reason = cmp.Or(reason, stopped)
-			}
-		case e.Kind == EvEnded:
-			stopped = ""
-			s.State, s.EndedAt = e.State, e.Time
-			switch e.State {
-			case StateDone:
-				reason, blamed = "", ""
-			case StateAbandoned:
-				stopped, s.Reason, residues[""] = s.Reason, e.Reason, e.Residues
-			}
-			if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
-				if s.Reason = reason; reason == "" || e.State == StateStuck {
-					s.Reason = e.Reason
-				}
-			}
-		}
+		s.add(e)
 	}
-	for _, step := range slices.Sorted(maps.Keys(residues)) {
-		s.Residues = append(s.Residues, residues[step]...)
+	for _, step := range slices.Sorted(maps.Keys(s.residues)) {
+		s.Residues = append(s.Residues, s.residues[step]...)
 	}
 	if s.State == StateRunning && !r.Alive {
 		s.State = StateInterrupted
 	}
-	return s
+	return s.Summary
+}
+
+// summing is a summary that is being made.
+type summing struct {
+	Summary
+	residues map[string][]Residue // by step: an undo that is tried again says it anew
+	lost     map[string]string    // why a step's write had no answer
+	reason   string               // what the step that failed last says: it is why the run does
+	blamed   string               // that step
+	stopped  string               // why it stopped before it was opened again
+}
+
+// because blames a step for what comes.
+func (s *summing) because(step, why string) {
+	s.reason, s.blamed = fmt.Sprintf("step %s: %s", step, why), step
+}
+
+func (s *summing) add(e Timed) {
+	for _, c := range e.Claims {
+		if !slices.Contains(s.Owners, c) {
+			s.Owners = append(s.Owners, c)
+		}
+	}
+	if (e.Kind == EvDone || e.Kind == EvRecovered) && e.Step == s.blamed {
+		s.reason, s.blamed = "", "" // it is done after all, or what comes of it is told anew
+	}
+	switch {
+	case e.Kind == EvOpened && s.State.Resumable(): // what comes now tells why it ends
+		s.stopped, s.Reason, s.State, s.EndedAt = s.Reason, "", StateRunning, time.Time{}
+	case e.Kind == EvUndone, e.Kind == EvUndoFail, e.Kind == EvKept:
+		s.residues[e.Step] = e.Residues
+	case e.Kind == EvUnknown:
+		s.lost[e.Step] = e.Error
+	case e.Kind == EvRecovered:
+		s.recovered(e)
+	case e.Again != nil:
+	case e.Kind == EvAssertion:
+		if e.Reason != "" {
+			s.because(e.Step, e.Reason)
+		}
+	case e.Kind == EvFailed:
+		s.because(e.Step, e.Error)
+	case e.Kind == EvRollback && e.Step != "":
+		s.Failures = append(s.Failures, ItemFailure{Item: e.Step, Message: e.Reason})
+		s.reason = ""
+	case e.Kind == EvRollback:
+		s.rolledBack()
+	case e.Kind == EvEnded:
+		s.ended(e)
+	}
+}
+
+// recovered: what was perhaps there before is known now.
+func (s *summing) recovered(e Timed) {
+	delete(s.residues, e.Step)
+	why, ok := s.lost[e.Step]
+	delete(s.lost, e.Step)
+	if ok && e.Again == nil && e.Verdict != nil && e.Verdict.Outcome == Not && e.Verdict.Decided == "" && s.Reason == "" {
+		s.because(e.Step, why+" (and its write did not happen)")
+	}
+}
+
+func (s *summing) rolledBack() {
+	delete(s.residues, "") // of the run as a whole: it was abandoned, and somebody changed their mind
+	if s.State == StateAbandoned {
+		s.Reason = ""
+	}
+	s.State, s.EndedAt = StateRunning, time.Time{}
+	if s.Reason == "" {
+		s.Reason = cmp.Or(s.reason, s.stopped)
+	}
+}
+
+func (s *summing) ended(e Timed) {
+	s.stopped = ""
+	s.State, s.EndedAt = e.State, e.Time
+	switch e.State {
+	case StateDone:
+		s.reason, s.blamed = "", ""
+	case StateAbandoned:
+		s.stopped, s.Reason, s.residues[""] = s.Reason, e.Reason, e.Residues
+	}
+	if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
+		if s.Reason = s.reason; s.reason == "" || e.State == StateStuck {
+			s.Reason = e.Reason
+		}
+	}
 }
 
 // Remains reports whether anything that the run wrote, or may have, is not

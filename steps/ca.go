@@ -37,11 +37,8 @@ type settingError struct{ error }
 func (e settingError) Unwrap() error        { return e.error }
 func (e settingError) InvalidSetting() bool { return true }
 
-// LoadCA reads an issuer's files. Its errors are settings for the caller to
-// mend.
-func LoadCA(ca CAFiles) (*pki.Issuer, error) { return (*Issuers)(nil).Load(ca) }
-
-// Load is [LoadCA], but for an issuer that was read before.
+// Load reads an issuer's files, unless they were read before; a nil i remembers
+// none. Its errors are settings for the caller to mend.
 func (i *Issuers) Load(ca CAFiles) (*pki.Issuer, error) {
 	cert, err := readSetting("certificate", ca.Certificate)
 	if err != nil {

@@ -218,7 +218,7 @@ var issuer = sync.OnceValues(func() (*pki.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return steps.LoadCA(steps.CAFiles{Certificate: sample.CertificatePath, Key: sample.KeyPath, Passphrase: sample.Passphrase})
+	return (*steps.Issuers)(nil).Load(steps.CAFiles{Certificate: sample.CertificatePath, Key: sample.KeyPath, Passphrase: sample.Passphrase})
 })
 
 // certify signs a CSR of Okta's for some days, outside any step.

@@ -149,7 +149,7 @@ func TestSignRefuses(t *testing.T) {
 // InvalidSetting is what tells the caller's mistakes from others.
 func TestSettingErrors(t *testing.T) {
 	sample := ca(t)
-	_, err := steps.LoadCA(steps.CAFiles{Certificate: sample.CertificatePath, Key: sample.KeyPath, Passphrase: "x"})
+	_, err := (*steps.Issuers)(nil).Load(steps.CAFiles{Certificate: sample.CertificatePath, Key: sample.KeyPath, Passphrase: "x"})
 	var setting interface{ InvalidSetting() bool }
 	if !errors.As(err, &setting) || !setting.InvalidSetting() || !errors.Is(err, pki.ErrWrongPassphrase) {
 		t.Error(err)

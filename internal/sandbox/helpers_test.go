@@ -101,14 +101,20 @@ func (c *caller) do(method, path string, body any, headers ...string) result {
 	for name, values := range c.head {
 		req.Header[name] = values
 	}
+	return answerTo(c.t, req)
+}
+
+// answerTo sends a request and reads what it is answered.
+func answerTo(t testing.TB, req *http.Request) result {
+	t.Helper()
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return result{resp.StatusCode, resp.Header, data}
 }

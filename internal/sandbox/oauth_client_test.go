@@ -135,8 +135,18 @@ func TestServiceApp(t *testing.T) {
 			check("a stale nonce", "app 200", "app 401, app 200")
 			o.clock.pass(time.Hour)
 			check("an hour later", "token 200, app 200", "token 400, token 200, app 401, app 200")
+			// A write that meets a stale nonce had no effect, and is sent again.
+			o.own(t, "/_sandbox/nonces")
+			o.log()
 			if _, err := o.client.GenerateKey(ctx, testApp, 2); err != nil {
 				t.Error(err)
+			}
+			want := []string{"POST " + testApp.Path() + "/credentials/keys/generate 201"}
+			if dpop {
+				want = []string{"POST " + testApp.Path() + "/credentials/keys/generate 401", want[0]}
+			}
+			if got := o.log(); !slices.Equal(got, want) {
+				t.Errorf("a write with a stale nonce: %v, want %v", got, want)
 			}
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -280,14 +279,5 @@ func (c *appClient) twice(method, path, body, name, one, two string, headers ...
 	}
 	req.Header.Add(name, one)
 	req.Header.Add(name, two)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return result{resp.StatusCode, resp.Header, data}
+	return answerTo(c.t, req)
 }

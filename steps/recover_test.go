@@ -285,7 +285,7 @@ func (w *world) set(o okta.Owner, kid string) {
 		return
 	}
 	next, change := object.Changed(okta.SigningPointer(o.Kind), kid)
-	if _, err := w.admin.Replace(context.Background(), o, next, change); err != nil {
+	if err := w.admin.Replace(context.Background(), o, next, change); err != nil {
 		w.t.Error(err)
 	}
 }

@@ -29,13 +29,16 @@ func (s *kidSwitch) observe(ctx context.Context, env *Env, o okta.Owner) error {
 		return err
 	}
 	pointer := okta.SigningPointer(o.Kind)
-	s.Previous, s.Rest = object.Text(pointer), okta.Digest(object.Without(pointer))
+	s.Previous = object.Text(pointer)
 	kid, there := object.At(pointer)
 	s.Null = there && kid == nil
+	rest := make(chan string, 1)
+	go func() { rest <- okta.Digest(object.Without(pointer)) }() // while the keys are on their way
 	keys, _, err := env.Okta.Keys(ctx, o)
 	if err != nil {
 		return err
 	}
+	s.Rest = <-rest
 	for _, k := range keys {
 		if end := expiry(k); k.Kid == s.Previous && !end.IsZero() && !end.After(env.Now()) {
 			s.Expired = true
@@ -88,7 +91,7 @@ func (s *kidSwitch) do(ctx context.Context, env *Env, o okta.Owner) error {
 // replace sends an owner back and reads it again: another kid than the one
 // sent is an error, any other difference a warning.
 func replace(ctx context.Context, env *Env, o okta.Owner, next okta.Object, change okta.Change) error {
-	if _, err := env.Okta.Replace(ctx, o, next, change); err != nil {
+	if err := env.Okta.Replace(ctx, o, next, change); err != nil {
 		return err
 	}
 	after, err := env.Okta.Object(ctx, o)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,21 +87,11 @@ func (a *app) explainWarning(name string) error {
 	return usage(fmt.Sprintf("there is no warning %q", name), didYouMean(name, names, "there are "+strings.Join(names, ", ")))
 }
 
-// How checking a playbook uses memory. What is read of one is small and its
-// garbage is not: collected by the default it takes half of the time, and on a
-// busy machine the collector falls behind and twice the memory is taken.
-const (
-	checkMemory  = 160 << 20 // bytes that the collector keeps to if it can
-	checkGarbage = 400       // percent of what is in use
-)
-
 // check reports on every playbook, whatever is wrong with those before it.
 func (a *app) check(args []string, opt checkOptions) error {
 	if err := oneOf("format", opt.format, "text", "json", "sarif", "github"); err != nil {
 		return err
 	}
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(checkMemory))
-	defer debug.SetGCPercent(debug.SetGCPercent(checkGarbage))
 	code := exitOK
 	var checks []view.Check
 	for _, arg := range args {

@@ -334,8 +334,7 @@ func cmdSetKid(ts *testscript.TestScript, _ bool, args []string) {
 	object, err := client.Object(ctx, owner)
 	ts.Check(err)
 	next, change := object.Changed(okta.SigningPointer(owner.Kind), keys[index].Kid)
-	_, err = client.Replace(ctx, owner, next, change)
-	ts.Check(err)
+	ts.Check(client.Replace(ctx, owner, next, change))
 }
 
 // waitfile FILE: waits until a file exists.

@@ -289,6 +289,7 @@ func (j *journaled) writes() (n int) {
 // rounds in which they stand side by side, and the ratio to what it should cost
 // at most.
 func BenchmarkJournaledStep(b *testing.B) {
+	defer collectLess()()
 	for _, kind := range []string{"csr", "switch"} {
 		b.Run(kind, func(b *testing.B) {
 			j := newJournaled(b, kind)

@@ -98,12 +98,15 @@ func rotateOnce(ctx context.Context, c *Client, o Owner) error {
 		return err
 	}
 	body, change := object.Changed(SigningPointer(App), key.Kid)
-	answer, err := c.Replace(ctx, o, body, change)
+	if err := c.Replace(ctx, o, body, change); err != nil {
+		return err
+	}
+	after, err := c.Object(ctx, o)
 	if err != nil {
 		return err
 	}
-	if object.Text("/id") != o.ID || keys[0].Kid != "old-of-"+o.ID || key.Kid != "new-of-"+o.ID || answer.Text("/id") != o.ID || !at.Equal(day) {
-		return fmt.Errorf("%s got the answers of another: %s, %s, %s, %s", o, object.Text("/id"), keys[0].Kid, key.Kid, answer.Text("/id"))
+	if object.Text("/id") != o.ID || keys[0].Kid != "old-of-"+o.ID || key.Kid != "new-of-"+o.ID || after.Text("/id") != o.ID || !at.Equal(day) {
+		return fmt.Errorf("%s got the answers of another: %s, %s, %s, %s", o, object.Text("/id"), keys[0].Kid, key.Kid, after.Text("/id"))
 	}
 	return nil
 }

@@ -182,8 +182,7 @@ func everyWrite(c *Client) map[string]func(context.Context) error {
 		})
 		add("replace", func(ctx context.Context) error {
 			obj, change := Object{"label": "x"}.Changed(SigningPointer(o.Kind), "k")
-			_, err := c.Replace(ctx, o, obj, change)
-			return err
+			return c.Replace(ctx, o, obj, change)
 		})
 	}
 	return all

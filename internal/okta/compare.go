@@ -35,33 +35,65 @@ func differences(a, b any) (found []string) {
 // without what [Differences] ignores: two values have the same digest exactly
 // if there are no differences between them.
 func Digest(v any) string {
-	sum := sha256.Sum256(encode(compared(v)))
+	if m, ok := plain(v).(map[string]any); ok {
+		_, digest := encodeApart(m, moved())
+		return digest
+	}
+	return digestOf(encode(v))
+}
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
+}
+
+// members are some of those of an object: each whole, if it has none itself, or
+// of its value those that it has.
+type members map[string]members
+
+// moved is what Okta itself moves in an owner.
+func moved() members {
+	return members{
+		"lastUpdated": nil, "created": nil, "_links": nil, "_embedded": nil,
+		"credentials": {"signing": {"lastRotated": nil, "nextRotation": nil}},
+	}
+}
+
+// and adds the member that a path leads to.
+func (ms members) and(path []string) members {
+	if ms == nil || len(path) == 0 { // it is among them whole
+		return ms
+	}
+	inner, there := ms[path[0]]
+	switch {
+	case len(path) == 1:
+		ms[path[0]] = nil
+	case !there:
+		ms[path[0]] = members{}.and(path[1:])
+	default:
+		ms[path[0]] = inner.and(path[1:])
+	}
+	return ms
 }
 
 // compared is v without what is ignored. It may share parts with v: it is only
 // looked at.
 func compared(v any) any {
-	m, ok := plain(v).(map[string]any)
-	if !ok {
-		return plain(v)
+	if m, ok := plain(v).(map[string]any); ok {
+		return without(m, moved())
 	}
-	m = without(m, "lastUpdated", "created", "_links", "_embedded")
-	if c, ok := plain(m["credentials"]).(map[string]any); ok {
-		if s, ok := plain(c["signing"]).(map[string]any); ok {
-			c = maps.Clone(c)
-			c["signing"] = without(s, "lastRotated", "nextRotation")
-			m["credentials"] = c
-		}
-	}
-	return m
+	return plain(v)
 }
 
-// without is a copy of m, but not of what is in it, without some members.
-func without(m map[string]any, names ...string) map[string]any {
+// without is a copy of m, but not of what stays as it is, without some members.
+func without(m map[string]any, omit members) map[string]any {
 	m = maps.Clone(m)
-	for _, name := range names {
-		delete(m, name)
+	for name, inner := range omit {
+		if inner == nil {
+			delete(m, name)
+		} else if c, ok := plain(m[name]).(map[string]any); ok {
+			m[name] = without(c, inner)
+		}
 	}
 	return m
 }

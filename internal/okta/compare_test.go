@@ -141,3 +141,30 @@ func disturb(r *rand.Rand, v any) any {
 	}
 	return randomValue(r, 3)
 }
+
+// What is written and what is compared of it come of one pass, and are what
+// each alone would be.
+func TestEncodeApart(t *testing.T) {
+	for _, text := range []string{
+		`{}`, `{"created": 1}`, `{"a": 1, "created": {"b": 2}, "z": [1, {"created": 3}]}`,
+		`{"credentials": null}`, `{"credentials": {"signing": 5, "scheme": "x"}}`,
+		`{"_links": {}, "credentials": {"signing": {"kid": "k", "lastRotated": "t", "nextRotation": null}, "a": ["<&>", "é"]}, "label": "x"}`,
+		`{"lastUpdated": "t", "protocol": {"credentials": {"signing": {"kid": "k"}}}}`,
+	} {
+		o, err := DecodeObject([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := Digest(o), digestOf(encode(compared(o))); got != want {
+			t.Errorf("%s: digest %s, want %s", text, got, want)
+		}
+		for _, p := range []string{"", "/a", "/z/0", "/z/1/created", "/created", "/created/b", "/credentials", "/credentials/signing", "/credentials/signing/kid", "/protocol/credentials/signing/kid", "malformed"} {
+			for _, rest := range []string{Digest(o.Without(p)), Digest(o), Digest(Object{})} {
+				written, same := o.encodeAs(p, rest)
+				if _, want := o.WithoutAs(p, rest); same != want || string(written) != string(o.Encode()) {
+					t.Errorf("%s at %q: %t %s, want %t %s", text, p, same, written, want, o.Encode())
+				}
+			}
+		}
+	}
+}

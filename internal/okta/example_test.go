@@ -35,7 +35,7 @@ func ExampleClient_Replace() {
 		log.Fatal(err)
 	}
 	after, change := before.Changed(okta.SigningPointer(app.Kind), "new")
-	if _, err := client.Replace(ctx, app, after, change); err != nil {
+	if err := client.Replace(ctx, app, after, change); err != nil {
 		log.Fatal(err)
 	}
 	// Output:

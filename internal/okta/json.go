@@ -241,14 +241,10 @@ func appendList(b []byte, list []any) []byte {
 }
 
 func appendMap(b []byte, m map[string]any) []byte {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		if !utf8.ValidString(name) {
-			return appendValue(b, normalNames(m))
-		}
-		names = append(names, name)
+	names, ok := sortedNames(m)
+	if !ok {
+		return appendValue(b, normalNames(m))
 	}
-	slices.Sort(names)
 	b = append(b, '{')
 	for i, name := range names {
 		if i > 0 {
@@ -258,6 +254,64 @@ func appendMap(b []byte, m map[string]any) []byte {
 		b = appendValue(b, m[name])
 	}
 	return append(b, '}')
+}
+
+// sortedNames are the names of the members; false if one is no UTF-8.
+func sortedNames(m map[string]any) ([]string, bool) {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		if !utf8.ValidString(name) {
+			return nil, false
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, true
+}
+
+// encodeApart is encode, and in the same pass the digest of what encode writes
+// without some members.
+func encodeApart(m map[string]any, omit members) (whole []byte, digest string) {
+	a := apart{make([]byte, 0, 4096), make([]byte, 0, 4096)}
+	a.appendMap(m, omit)
+	return a.whole, digestOf(a.rest)
+}
+
+// apart is a text being written, and the same text without some members.
+type apart struct{ whole, rest []byte }
+
+func (a *apart) appendMap(m map[string]any, omit members) {
+	names, ok := sortedNames(m)
+	if !ok {
+		m, _ = normalNames(m).(map[string]any)
+		names, _ = sortedNames(m)
+	}
+	a.whole, a.rest = append(a.whole, '{'), append(a.rest, '{')
+	first := true
+	for i, name := range names {
+		if i > 0 {
+			a.whole = append(a.whole, ',')
+		}
+		at := len(a.whole)
+		a.whole = append(appendText(a.whole, name), ':')
+		inner, special := omit[name]
+		if special && inner == nil {
+			a.whole = appendValue(a.whole, m[name])
+			continue
+		}
+		if !first {
+			a.rest = append(a.rest, ',')
+		}
+		first = false
+		if v, ok := plain(m[name]).(map[string]any); ok && special {
+			a.rest = append(a.rest, a.whole[at:]...)
+			a.appendMap(v, inner)
+			continue
+		}
+		a.whole = appendValue(a.whole, m[name])
+		a.rest = append(a.rest, a.whole[at:]...)
+	}
+	a.whole, a.rest = append(a.whole, '}'), append(a.rest, '}')
 }
 
 // appendText quotes a text; a stray byte becomes U+FFFD.

@@ -161,6 +161,29 @@ func (o Object) WithoutAs(pointer, rest string) (Object, bool) {
 	}
 }
 
+// encodeAs is Encode, and whether [Object.WithoutAs] finds rest.
+func (o Object) encodeAs(pointer, rest string) ([]byte, bool) {
+	if path, ok := splitPointer(pointer); ok && len(path) > 0 && !o.throughList(path) {
+		if text, digest := encodeApart(o, moved().and(path)); digest == rest {
+			return text, true
+		}
+	}
+	_, ok := o.WithoutAs(pointer, rest)
+	return o.Encode(), ok
+}
+
+// throughList reports whether a path leads into a list.
+func (o Object) throughList(path []string) bool {
+	var v any = map[string]any(o)
+	for _, name := range path {
+		if _, list := v.([]any); list {
+			return true
+		}
+		v, _ = member(v, name)
+	}
+	return false
+}
+
 // splitPointer takes a JSON pointer apart; false for one that is malformed.
 func splitPointer(pointer string) ([]string, bool) {
 	if pointer == "" {

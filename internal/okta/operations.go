@@ -21,7 +21,16 @@ func (c *Client) Object(ctx context.Context, o Owner) (Object, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return c.object(ctx, get(o.Path()))
+	var obj Object
+	r := get(o.Path())
+	_, err := c.read(ctx, r, func(data []byte) (err error) {
+		obj, err = recently(c.recent, r.path, data, DecodeObject)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return obj, nil
 }
 
 // ErrOtherChange is the cause when a body is not sent for what [Change.Rest] says.
@@ -32,37 +41,32 @@ var ErrOtherChange = errors.New("its body differs from what was read in more")
 //
 // The body must be what change says: To at Pointer and, if Rest is given, Rest
 // as the digest of everything else, apart from parents made for the value.
-// Another one is refused unsent. [Object.Changed] makes body and change. What
-// is returned is Okta's answer.
-func (c *Client) Replace(ctx context.Context, o Owner, body Object, change Change) (Object, error) {
+// Another one is refused unsent. [Object.Changed] makes body and change.
+func (c *Client) Replace(ctx context.Context, o Owner, body Object, change Change) error {
 	if err := o.check(); err != nil {
-		return nil, err
+		return err
 	}
 	at, _ := body.At(change.Pointer)
 	if change.Rest == "" {
 		change.Rest = Digest(body.Without(change.Pointer))
 	}
-	_, same := body.WithoutAs(change.Pointer, change.Rest)
+	text, same := body.encodeAs(change.Pointer, change.Rest)
 	switch {
 	case !bytes.Equal(encode(at), encode(change.To)):
-		return nil, fmt.Errorf("okta: PUT %s was not sent: its body has another value at %s than the change says", o.Path(), change.Pointer)
+		return fmt.Errorf("okta: PUT %s was not sent: its body has another value at %s than the change says", o.Path(), change.Pointer)
 	case !same:
-		return nil, fmt.Errorf("okta: PUT %s was not sent: %w than %s", o.Path(), ErrOtherChange, change.Pointer)
+		return fmt.Errorf("okta: PUT %s was not sent: %w than %s", o.Path(), ErrOtherChange, change.Pointer)
 	}
-	r := write(http.MethodPut, o.Path(), body.Encode(), http.StatusOK)
+	r := write(http.MethodPut, o.Path(), text, http.StatusOK)
 	r.change = &change
-	return c.object(ctx, r)
-}
-
-func (c *Client) object(ctx context.Context, r request) (obj Object, err error) {
-	_, err = c.read(ctx, r, func(data []byte) error {
-		obj, err = recently(c.recent, r.path, data, DecodeObject)
-		return err
+	_, err := c.read(ctx, r, func(data []byte) error {
+		if jsontext.Value(data).Kind() != '{' {
+			return errors.New("it is no JSON object")
+		}
+		ahead(c.recent, r.path, data, DecodeObject) // what reading it back is likely to say
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return obj, nil
+	return err
 }
 
 // Keys lists an owner's key credentials. The time is that of Okta's clock, the

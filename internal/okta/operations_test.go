@@ -44,8 +44,7 @@ func TestOperations(t *testing.T) {
 		{"read", func(c *Client, o Owner) error { _, err := c.Object(ctx, o); return err }, obj, "GET "},
 		{"replace", func(c *Client, o Owner) error {
 			body, change := Object{"n": nil, "h": "<&>"}.Changed("/k", "v")
-			_, err := c.Replace(ctx, o, body, change)
-			return err
+			return c.Replace(ctx, o, body, change)
 		}, obj, `PUT  application/json {"h":"<&>","k":"v","n":null}`},
 	} {
 		for _, owner := range []Owner{anApp, anIdP} {
@@ -87,7 +86,7 @@ func TestImpossibleIDsAreNotSent(t *testing.T) {
 		_, err6 := c.PublishCSR(ctx, anApp, bad, CertificateBody{})
 		_, err7 := c.Metadata(ctx, anApp, bad)
 		_, err8 := c.ActiveKeys(ctx, Owner{IdP, bad})
-		_, err9 := c.Replace(ctx, owner, Object{}, Change{})
+		err9 := c.Replace(ctx, owner, Object{}, Change{})
 		for i, err := range []error{err1, err2, err3, err4, err5, err6, err7, err8, err9, c.RevokeCSR(ctx, anApp, bad)} {
 			if err == nil || OutcomeUnknown(err) {
 				t.Errorf("%q, operation %d: %v", bad, i+1, err)
@@ -122,7 +121,7 @@ func TestReplaceChecksTheChange(t *testing.T) {
 		"the kid as a number": {body.With(p, 2), Change{Pointer: p, To: "2", Rest: change.Rest}, false},
 	} {
 		o := newOrg(t, nil, reply{200, `{"id":"0oa1"}`, nil})
-		_, err := o.client.Replace(context.Background(), anApp, tt.body, tt.change)
+		err := o.client.Replace(context.Background(), anApp, tt.body, tt.change)
 		if (err == nil) != tt.ok || o.sent() != map[bool]int{true: 1, false: 0}[tt.ok] || OutcomeUnknown(err) {
 			t.Errorf("%s: %v, %d requests", name, err, o.sent())
 		}

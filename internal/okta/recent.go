@@ -23,19 +23,31 @@ type recent struct {
 type decoded struct {
 	path  string
 	text  []byte
-	value any // of one type for a path, and never changed
+	value any // a func() (T, error), of one T for a path; what it returns is never changed
 }
 
 // recently is decode of the answer to a request for path.
 func recently[T any](r *recent, path string, text []byte, decode func([]byte) (T, error)) (T, error) {
-	if value, ok := r.find(path, text).(T); ok {
-		return value, nil
+	value, ok := r.find(path, text).(func() (T, error))
+	if !ok {
+		value = keep(r, path, text, decode)
 	}
-	value, err := decode(text)
-	if err == nil && len(text) <= maxRecentText {
+	return value()
+}
+
+// ahead decodes what is likely to be the next answer to a request for path,
+// while that is on its way.
+func ahead[T any](r *recent, path string, text []byte, decode func([]byte) (T, error)) {
+	go keep(r, path, text, decode)()
+}
+
+// keep keeps an answer that is decoded once, when it is first asked for.
+func keep[T any](r *recent, path string, text []byte, decode func([]byte) (T, error)) func() (T, error) {
+	value := sync.OnceValues(func() (T, error) { return decode(text) })
+	if len(text) <= maxRecentText {
 		r.keep(decoded{path, text, value})
 	}
-	return value, err
+	return value
 }
 
 // find returns nil if another answer, or none, is kept.
@@ -50,8 +62,8 @@ func (r *recent) find(path string, text []byte) any {
 	return nil
 }
 
-// keep puts what was decoded in the place of what was kept of the path, or of
-// the oldest.
+// keep puts an answer in the place of what was kept of the path, or of the
+// oldest.
 func (r *recent) keep(d decoded) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -128,7 +128,10 @@ func TestWritesStayInTheCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 		next, change := object.Changed(okta.SigningPointer(o.Kind), key.Kid)
-		after, err := c.Replace(ctx, o, next, change)
+		if err := c.Replace(ctx, o, next, change); err != nil {
+			t.Fatal(err)
+		}
+		after, err := c.Object(ctx, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +250,7 @@ func TestListsShowRehearsedOwners(t *testing.T) {
 	}
 	old := object.Text(okta.SigningPointer(okta.App))
 	next, change := object.Changed(okta.SigningPointer(okta.App), key.Kid)
-	if _, err := c.Replace(ctx, app, next, change); err != nil {
+	if err := c.Replace(ctx, app, next, change); err != nil {
 		t.Fatal(err)
 	}
 	list := func(filter string) (ids []string) {
@@ -341,7 +344,7 @@ func TestMetadataOfIdP(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, change := object.Changed(okta.SigningPointer(okta.IdP), key.Kid)
-	if _, err := c.Replace(ctx, idp, body, change); err != nil {
+	if err := c.Replace(ctx, idp, body, change); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := c.Metadata(ctx, idp, key.Kid); err != nil || !strings.Contains(string(got), key.X5c[0]) {

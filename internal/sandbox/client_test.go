@@ -57,7 +57,10 @@ func TestClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		changed, change := object.Changed(okta.SigningPointer(owner.Kind), key.Kid)
-		answer, err := c.Replace(ctx, owner, changed, change)
+		if err := c.Replace(ctx, owner, changed, change); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := c.Object(ctx, owner)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,7 +106,7 @@ func (m *Machine) reopen() {
 	if m.state.Resumable() {
 		m.state = StateRunning
 		if !m.root.failed && !m.undo {
-			m.failure = "" // it was stuck
+			m.failure, m.cure = "", "" // it was stuck
 		}
 	}
 	for _, n := range m.root.started {
@@ -176,7 +176,7 @@ func (m *Machine) applyToNode(e Event, n *node) (err error) {
 	case EvDone:
 		return m.done(n, e.Out)
 	case EvUnknown:
-		n.phase, n.problem = phUnknown, e.Error
+		n.phase, n.mishap = phUnknown, e.mishap()
 	case EvRecovered:
 		err = m.recovered(e, n)
 	case EvAssertion:
@@ -325,7 +325,7 @@ func (m *Machine) recovered(e Event, n *node) (err error) {
 		default:
 			n.phase = phFailed
 			if !undo {
-				m.failScope(n.scope, n.name, n.problem+" (and its write did not happen)", false)
+				m.failScope(n.scope, n.name, mishap{text: n.mishap.text + " (and its write did not happen)", cure: n.mishap.cure})
 			}
 		}
 		m.release(n)
@@ -352,7 +352,7 @@ func (m *Machine) asserted(n *node, e Event) {
 		m.tryAgain(n, e.Again)
 	default:
 		n.asserted++
-		m.failScope(n.scope, n.name, e.Reason, false)
+		m.failScope(n.scope, n.name, mishap{text: e.Reason})
 	}
 }
 
@@ -374,7 +374,7 @@ func (m *Machine) failNode(n *node, e Event) {
 		}
 		m.release(n)
 	}
-	m.failScope(n.scope, n.name, e.Error, e.Setting)
+	m.failScope(n.scope, n.name, e.mishap())
 }
 
 // Drifted reports whether some step failed because something was not as the
@@ -391,12 +391,12 @@ func (m *Machine) applyToScope(e Event, s *scope) error {
 		m.undoOn(s)
 	case e.Kind == EvAssertion && behind && e.Value != nil && e.Index == s.asserted && e.Index < len(s.asserts()):
 		if s.asserted++; !*e.Value {
-			m.failScope(s, e.Step, e.Reason, false)
+			m.failScope(s, e.Step, mishap{text: e.Reason})
 		} else {
 			m.enter(s)
 		}
 	case e.Kind == EvFailed && behind && s.asserted < len(s.asserts()):
-		m.failScope(s, e.Step, e.Error, false)
+		m.failScope(s, e.Step, mishap{text: e.Error})
 	default:
 		return errDisorder
 	}

@@ -38,6 +38,7 @@ type Machine struct {
 	outputs   map[string]any // nil until evaluated
 	failure   string         // why the run fails
 	failed    string         // which step made it fail
+	cure      string         // what to do about it, if that is known
 	setting   bool           // a setting of the caller did
 	drifted   bool           // a step was not as the plan has it
 	tolerated int            // items that failed
@@ -64,8 +65,7 @@ type scope struct {
 	queued, busy bool
 	ended        bool
 	failed       bool
-	problem      string // why
-	setting      bool
+	mishap       mishap // why
 
 	started []*node // of the playbook and of items: the actions begun inside, in their order
 	undo    bool
@@ -110,7 +110,7 @@ type node struct {
 	wrote    bool   // it wrote something, or may have
 	doubt    bool   // its Do may have begun in a process that ended
 	verdict  *Verdict
-	problem  string // of a write whose answer was lost
+	mishap   mishap // of a write whose answer was lost
 	residues []Residue
 
 	body *scope // of a block
@@ -173,6 +173,10 @@ func (m *Machine) Remains() bool {
 
 // Failure says why the run failed, and at which step; both may be empty.
 func (m *Machine) Failure() (step, message string) { return m.failed, m.failure }
+
+// Cure is what to do about the failure; a part of its message. It is empty if
+// the step did not say.
+func (m *Machine) Cure() string { return m.cure }
 
 // Residues are the effects that stayed after the actions undone so far.
 func (m *Machine) Residues() []Residue {

@@ -127,7 +127,7 @@ func (m *Machine) nextOf(s *scope) (Command, bool) {
 	case s.failed && s.owner == nil:
 		return m.afterFailure(), true
 	case s.failed:
-		return record(Event{Kind: EvRollback, Step: s.name, Reason: s.problem}), true
+		return record(Event{Kind: EvRollback, Step: s.name, Reason: s.mishap.text}), true
 	case s.node != nil:
 		return m.nextOfNode(s.node)
 	case s.owner == nil:
@@ -275,7 +275,7 @@ func (m *Machine) nextItems(n *node) Command {
 func (m *Machine) nextLoopEnd(n *node) Command {
 	l := n.loop
 	if l.stopped != "" {
-		return record(Event{Kind: EvFailed, Step: n.name, Error: l.why(), Setting: l.setting})
+		return record(Event{Kind: EvFailed, Step: n.name, Error: l.why(), Cure: l.cure(), Setting: l.setting})
 	}
 	return record(Event{Kind: EvDone, Step: n.name, Out: map[string]any{"total": len(l.items), "failed": len(l.failed)}})
 }

@@ -68,6 +68,19 @@ type unknown interface{ OutcomeUnknown() bool }
 // anything can run: an unreadable key, a wrong passphrase.
 type invalidSetting interface{ InvalidSetting() bool }
 
+// curable is implemented by errors that know what to do about them: a part of
+// their text, as it can be told apart from what is wrong.
+type curable interface{ Cure() string }
+
+// cureOf is what an error says to do about it.
+func cureOf(err error) string {
+	var c curable
+	if errors.As(err, &c) {
+		return c.Cure()
+	}
+	return ""
+}
+
 // changed is implemented by errors that say that somebody else has just changed
 // what was seen.
 type changed interface{ Changed() bool }
@@ -161,7 +174,7 @@ func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Co
 		if err != nil {
 			return true
 		}
-		e.Error, step = "", fresh.(Action)
+		e.Error, e.Cure, step = "", "", fresh.(Action)
 	}
 }
 
@@ -246,7 +259,7 @@ func (x *executor) observe(ctx context.Context, e *Event, g *guard, cmd Command,
 	e.Calls = addCalls(e.Calls, look.calls)
 	switch {
 	case err != nil:
-		e.Kind, e.Error = EvFailed, overtime(cmd, ctx, err).Error()
+		e.Kind, e.Error, e.Cure = EvFailed, overtime(cmd, ctx, err).Error(), cureOf(err)
 	case moved != "":
 		e.Kind, e.Drift, e.Error = EvFailed, true, "not as the plan has it: "+moved
 	}
@@ -276,7 +289,7 @@ func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
 	if err != nil {
 		var setting invalidSetting
 		var by changed
-		e.Kind, e.Error = EvFailed, err.Error()
+		e.Kind, e.Error, e.Cure = EvFailed, err.Error(), cureOf(err)
 		e.Setting = errors.As(err, &setting) && setting.InvalidSetting()
 		e.Drift = e.Drift || errors.As(err, &by) && by.Changed()
 	}

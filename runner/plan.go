@@ -115,6 +115,7 @@ type ItemFailure struct {
 type PlanFailure struct {
 	Step    string `json:"step,omitempty"`
 	Message string `json:"message"`
+	Cure    string `json:"cure,omitempty"` // what to do about it; a part of the message
 	Setting bool   `json:"setting,omitempty"`
 }
 

@@ -213,7 +213,7 @@ func (r *rehearsal) loop(e Event) {
 func (r *rehearsal) failed(e Event) {
 	step, message := r.machine.Failure()
 	r.plan.Body.Failure = &PlanFailure{
-		Step: r.learned.replace(step), Message: r.learned.replace(message), Setting: r.machine.setting,
+		Step: r.learned.replace(step), Message: r.learned.replace(message), Cure: r.learned.replace(r.machine.Cure()), Setting: r.machine.setting,
 	}
 }
 
@@ -268,7 +268,7 @@ func (r *rehearsal) undone(e Event) {
 		s.Residues = append(s.Residues, residue)
 	}
 	if e.Kind == EvUndoFail && r.plan.Body.Failure == nil {
-		r.plan.Body.Failure = &PlanFailure{Step: s.Step, Message: "it cannot be undone: " + r.learned.replace(e.Error)}
+		r.plan.Body.Failure = &PlanFailure{Step: s.Step, Message: "it cannot be undone: " + r.learned.replace(e.Error), Cure: r.learned.replace(e.Cure)}
 	}
 }
 

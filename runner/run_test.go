@@ -34,6 +34,38 @@ outputs:
   second: $<steps.second?.value>
 `
 
+// What an error says to do about it is recorded beside it, and known of the run
+// that it ended: of this process, of one that reads the journal, of a plan.
+func TestCureIsRecorded(t *testing.T) {
+	for _, test := range []struct {
+		body  string
+		fault fault
+		want  string
+	}{
+		{"steps:\n  - id: first\n    put: {name: a, value: one}\n", refused, "ask again"},
+		{"steps:\n  - id: first\n    put: {name: a, value: one}\n", never, "ask again"},
+		{"steps:\n  - id: block\n    if: $<true>\n    steps:\n      - id: first\n        put: {name: a, value: one}\n", refused, "ask again"},
+		{"steps:\n  - id: fleet\n    for_each: $<[\"x\", \"y\"]>\n    as: name\n    steps:\n      - id: first\n        put: {name: a, value: $<name>}\n", refused, "ask again"},
+		{"steps:\n  - id: first\n    put: {name: a, value: one}\n    assert: $<1 > 2>\n", "", ""},
+	} {
+		w := newWorld(nil)
+		w.faults["put a=one"], w.faults["put a=x"] = test.fault, test.fault
+		l, p := newLive(t, w), program(t, w.catalogue(t), test.body)
+		m := l.run(context.Background(), p, nil)
+		_, why := m.Failure()
+		if m.Cure() != test.want || !strings.Contains(why, "; "+m.Cure()) && test.want != "" {
+			t.Errorf("%s: %q of %q", test.body, m.Cure(), why)
+		}
+		if m = l.rollback(p); m.Cure() != test.want {
+			t.Errorf("%s: %q once it is read back", test.body, m.Cure())
+		}
+		plan := rehearse(t, w, p, nil)
+		if f := plan.Body.Failure; test.fault == refused && (f == nil || f.Cure != test.want || !strings.Contains(f.Message, "; "+f.Cure)) {
+			t.Errorf("%s: the plan's failure is %+v", test.body, f)
+		}
+	}
+}
+
 func TestRunIsItsEvents(t *testing.T) {
 	w := newWorld(map[string]string{"a": "old"})
 	l, p := newLive(t, w), program(t, w.catalogue(t), threeSteps)

@@ -77,18 +77,27 @@ func (m *Machine) end(s *scope) {
 	m.advance(s.owner.scope)
 }
 
+// mishap is why something failed.
+type mishap struct {
+	text    string
+	cure    string // what to do about it: a part of the text; "" if that is not known
+	setting bool   // a setting of the caller is missing or wrong
+}
+
+func (e Event) mishap() mishap { return mishap{e.Error, e.Cure, e.Setting} }
+
 // failScope has a scope fail because of a step in it: a block fails what it
 // is in, an item is undone, and the playbook decides.
-func (m *Machine) failScope(s *scope, step, problem string, setting bool) {
+func (m *Machine) failScope(s *scope, step string, why mishap) {
 	for s.owner != nil && !s.item() {
 		s.failed, s.ended, s.owner.phase = true, true, phFailed
 		s = s.owner.scope
 	}
-	s.failed, s.problem, s.setting = true, problem, setting
+	s.failed, s.mishap = true, why
 	if s.owner == nil {
-		m.failed, m.failure, m.setting = step, problem, setting
+		m.failed, m.failure, m.cure, m.setting = step, why.text, why.cure, why.setting
 	} else if step != s.name {
-		s.problem = "step " + step + ": " + problem
+		s.mishap.text = "step " + step + ": " + why.text
 	}
 	m.queue(s)
 }
@@ -196,7 +205,7 @@ func (m *Machine) itemEnded(s *scope) {
 // many, or none that could be tolerated.
 func (l *loopState) stop(s *scope, most int) {
 	switch {
-	case s.setting:
+	case s.mishap.setting:
 		l.stopped, l.setting = "a setting is wrong, for every item", true
 	case s.incomplete():
 		l.stopped = "an item that failed could not be undone"
@@ -225,9 +234,19 @@ func (l *loopState) why() string {
 			fmt.Fprintf(&b, "; and %d more", len(l.failed)-most)
 			break
 		}
-		b.WriteString("; " + s.name + ": " + cutEnd(s.problem, 300))
+		b.WriteString("; " + s.name + ": " + cutEnd(s.mishap.text, 300))
 	}
 	return b.String()
+}
+
+// cure is what to do about the first failure of an item that says so.
+func (l *loopState) cure() string {
+	for _, s := range l.failed {
+		if s.mishap.cure != "" {
+			return s.mishap.cure
+		}
+	}
+	return ""
 }
 
 // hold gives an action the claims that it names. They are free, or those of a

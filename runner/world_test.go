@@ -85,7 +85,8 @@ func newWorld(things map[string]string) *world {
 
 type lostAnswer bool
 
-func (lostAnswer) Error() string          { return "no answer" }
+func (lostAnswer) Error() string          { return "no answer; ask again" }
+func (lostAnswer) Cure() string           { return "ask again" }
 func (l lostAnswer) OutcomeUnknown() bool { return bool(l) }
 
 // write carries one write out.

@@ -106,13 +106,14 @@ func explain(err error) (message, hint string) {
 	return cured(err)
 }
 
-// cured takes the cure out of an error of Okta's or of the network's.
+// cured takes the cure out of an error that knows it.
 func cured(err error) (message, cure string) {
-	var network *okta.NetworkError
-	if errors.As(err, &network) && network.Cure != "" {
-		return strings.Replace(err.Error(), "; "+network.Cure, "", 1), network.Cure
+	var curable interface{ Cure() string }
+	if message = err.Error(); !errors.As(err, &curable) {
+		return message, ""
 	}
-	return okta.CureIn(err.Error())
+	cure = curable.Cure()
+	return strings.Replace(message, "; "+cure, "", min(len(cure), 1)), cure
 }
 
 // mend is what to do about an error, before what else is to be said.

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"example.com/rekey/internal/okta"
 	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
 )
@@ -182,8 +182,5 @@ func failedPlan(plan *runner.Plan) error {
 		}
 		return invalid(message+": a setting is missing or wrong", hint)
 	}
-	if _, cure := okta.CureIn(f.Message); cure != "" {
-		return failed(message, cure)
-	}
-	return failed(message, "the plan says why")
+	return failed(message, cmp.Or(f.Cure, "the plan says why"))
 }

@@ -225,8 +225,7 @@ func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollba
 		// What the run did is done, whoever can read of it.
 		a.note("run %s: %s, but that cannot be printed: %v", id, m.State(), err)
 	}
-	_, why := m.Failure()
-	if _, cure := okta.CureIn(why); cure != "" {
+	if cure := m.Cure(); cure != "" {
 		a.note("hint: %s", cure)
 	}
 	if !rollback && isStale(m) {

@@ -70,7 +70,9 @@ func (s *orgSettings) apply(ctx context.Context, config *okta.Config, run bool) 
 		if !ok {
 			return nil
 		}
-		config.Token, check.Token = token, token
+		if config.Token, check.Token = token, token; s.token != nil {
+			config.TokenFrom = s.token.origin
+		}
 	case modeKey:
 		faults := len(s.problems)
 		app = &serviceApp{clientID: s.value(okta.SettingClientID), keyID: s.value(okta.SettingPrivateKeyID), key: s.readKey()}

@@ -1,7 +1,9 @@
 package okta
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +17,10 @@ type Advice struct {
 // advice is a row of the table: the answers that it is about, and what it says
 // of them. In its texts {scope} stands for the OAuth scope that the request
 // needs, {right} for the right that an admin needs for it, {kind} for the kind
-// of owner that it is about.
+// of owner that it is about, {token} for where the API token was given.
 type advice struct {
+	app    bool   // the answer is to a service app
+	fault  string // that its challenge names; "" for any
 	code   string // Okta's errorCode; "" for an answer without one that the table has
 	status int    // HTTP status; 0 for any, 4 for any 4xx and so on
 	method string // "" for any
@@ -24,62 +28,28 @@ type advice struct {
 	Advice
 }
 
-// about returns the advice on an answer: of the first row that is about it.
-func about(e *Error) Advice {
+// of reports whether the row is about an answer.
+func (row advice) of(e *Error) bool {
 	path, _, _ := strings.Cut(e.Path, "?")
+	return (!row.app || e.oauth) && (row.fault == "" || row.fault == e.fault) && (row.code == "" || row.code == e.Code) &&
+		(row.status == 0 || row.status == e.Status || row.status == e.Status/100) &&
+		(row.method == "" || row.method == e.Method) && strings.HasSuffix(path, row.path)
+}
+
+// Advice says what the answer means and what to do about it: of the first row
+// that is about it.
+func (e *Error) Advice() Advice {
+	fill := strings.NewReplacer("{scope}", ScopeOf(e.Method, e.Path), "{right}", e.right(), "{kind}", e.kind(), "{token}", cmp.Or(e.tokenFrom, SettingToken))
 	for _, row := range advices() {
-		known := row.code == "" || row.code == e.Code
-		status := row.status == 0 || row.status == e.Status || row.status == e.Status/100
-		if known && status && (row.method == "" || row.method == e.Method) && strings.HasSuffix(path, row.path) {
-			return row.filled(e)
+		if row.of(e) {
+			return Advice{Happened: row.Happened, Means: fill.Replace(row.Means), Do: fill.Replace(row.Do)}
 		}
 	}
 	return Advice{}
 }
 
-// filled is the row's advice on an answer.
-func (row advice) filled(e *Error) Advice {
-	fill := strings.NewReplacer("{scope}", ScopeOf(e.Method, e.Path), "{right}", e.right(), "{kind}", e.kind())
-	return Advice{Happened: row.Happened, Means: fill.Replace(row.Means), Do: fill.Replace(row.Do)}
-}
-
-// CureIn takes the text of an error apart that may be that of an [Error], or
-// hold one: a record has the text alone. The message is the text without what
-// to do; that is "" in a text that advises nothing.
-func CureIn(text string) (message, do string) {
-	for _, path := range []string{"/api/v1/apps", "/api/v1/idps"} {
-		for _, method := range []string{http.MethodGet, http.MethodPut} {
-			for _, cure := range cures(method, path) {
-				if len(cure) > len(do) && strings.Contains(text, "; "+cure) {
-					do = cure
-				}
-			}
-		}
-	}
-	return strings.Replace(text, "; "+do, "", min(len(do), 1)), do
-}
-
-// cures are all there are for a kind of request.
-func cures(method, path string) (out []string) {
-	for _, row := range advices() {
-		out = append(out, row.filled(&Error{Method: method, Path: path}).Do)
-	}
-	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
-		for _, fault := range []string{"", "insufficient_scope", badProof} {
-			out = append(out, (&Error{Method: method, Path: path, Status: status, fault: fault}).cureOfApp())
-		}
-	}
-	return out
-}
-
-// Advice says what the answer means and what to do about it.
-func (e *Error) Advice() Advice {
-	a := about(e)
-	if e.oauth && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden) {
-		a.Do = e.cureOfApp()
-	}
-	return a
-}
+// Cure is what to do about the answer; a part of Error's text.
+func (e *Error) Cure() string { return e.Advice().Do }
 
 func (e *Error) right() string {
 	if e.Method == http.MethodGet {
@@ -99,7 +69,7 @@ func (e *Error) ofIdP() bool { return strings.HasPrefix(e.Path, "/api/v1/idps") 
 
 const (
 	sameOrg   = "check the ids, and that OKTA_CLIENT_ORGURL is the org they belong to"
-	goodToken = "check that OKTA_CLIENT_TOKEN is a valid token of the org in OKTA_CLIENT_ORGURL, or make a new one (admin console, Security, API, Tokens)"
+	goodToken = "check that {token} gives a valid token of the org in OKTA_CLIENT_ORGURL, or make a new one (admin console, Security, API, Tokens)"
 	goodRight = "give the token's admin the right to {right}, or the service app the scope {scope} and an admin role"
 	later     = "try again later; https://status.okta.com tells of outages"
 	report    = "show this error, with the id of the request, to whoever maintains rekey"
@@ -108,7 +78,28 @@ const (
 // advices is the table, the narrower rows first. The codes are Okta's (Okta:
 // error codes).
 func advices() []advice {
-	return append(append(codes(), narrowStatuses()...), statuses()...)
+	return slices.Concat(toApps(), codes(), narrowStatuses(), statuses())
+}
+
+// toApps are the rows for what is wrong with the access token of a service app,
+// and with its proofs.
+func toApps() []advice {
+	const (
+		proxy  = "check the clock of this machine, and that no proxy changes the address of requests or sends them twice"
+		active = "check that the service app is still active in the org, and try again"
+	)
+	row := func(fault string, status int, happened, means, do string) advice {
+		return advice{app: true, fault: fault, status: status, Advice: Advice{happened, means, do}}
+	}
+	return []advice{
+		row("insufficient_scope", 0, "the scope is missing", "the access token lacks what this request needs",
+			"grant the service app {scope} (admin console, Applications, the app, Okta API Scopes), and name it in "+SettingScopes+" if that is set"),
+		row(badProof, 0, "the proof was refused", "Okta has seen the proof of this request before, or takes it for one of another time or request", proxy),
+		row(useNonce, 0, "the proof was refused", "Okta asks for a nonce, and does not take the one that it gave", proxy),
+		row("", http.StatusForbidden, "the request was forbidden", "the access token is valid, but the service app may not do this; or a network zone of the org keeps this machine out",
+			"give the service app an admin role that may manage this app or identity provider, and the scope {scope}"),
+		row("", http.StatusUnauthorized, "the access token was refused", "the org gave the access token a moment ago, and does not take it any more", active),
+	}
 }
 
 // codes are the rows for Okta's error codes.
@@ -120,7 +111,7 @@ func codes() []advice {
 		none = 0
 	)
 	row := func(code string, status int, method, path, happened, means, do string) advice {
-		return advice{code, status, method, path, Advice{happened, means, do}}
+		return advice{code: code, status: status, method: method, path: path, Advice: Advice{happened, means, do}}
 	}
 	return []advice{
 		row("E0000001", none, "", "/lifecycle/publish", "the request failed Okta's checks",

@@ -24,7 +24,7 @@ func TestEveryCodeHasAdvice(t *testing.T) {
 	rows := advices()
 	seen := map[string]bool{}
 	for i, row := range rows {
-		name := fmt.Sprintf("%s %d %s %s", row.code, row.status, row.method, row.path)
+		name := fmt.Sprintf("%t %s %s %d %s %s", row.app, row.fault, row.code, row.status, row.method, row.path)
 		if row.code != "" {
 			if documented[row.code] == 0 {
 				t.Errorf("%s is about a code that is not documented", name)
@@ -37,9 +37,9 @@ func TestEveryCodeHasAdvice(t *testing.T) {
 			}
 		}
 		for _, before := range rows[:i] {
-			if (before.code == "" || before.code == row.code) && (before.status == 0 || before.status == row.status) &&
+			if (!before.app || row.app) && (before.fault == "" || before.fault == row.fault) && (before.code == "" || before.code == row.code) && (before.status == 0 || before.status == row.status) &&
 				(before.method == "" || before.method == row.method) && strings.HasSuffix(row.path, before.path) {
-				t.Errorf("%s is never reached: %s %d %s %s comes first", name, before.code, before.status, before.method, before.path)
+				t.Errorf("%s is never reached: %t %s %s %d %s %s comes first", name, before.app, before.fault, before.code, before.status, before.method, before.path)
 			}
 		}
 	}
@@ -113,20 +113,50 @@ func TestAdviceIsAboutTheRequest(t *testing.T) {
 	}
 }
 
-// What to do can be told from the rest of an error, also of one that is kept as
-// text, in a record say.
-func TestCureIn(t *testing.T) {
+// What to do can be told from the rest of an error: it is a part of the text.
+func TestCureIsInTheText(t *testing.T) {
 	for _, row := range advices() {
 		for _, method := range []string{"GET", "DELETE"} {
-			e := &Error{Status: max(row.status, 400), Code: row.code, Summary: "s", Method: method, Path: "/api/v1/idps/a" + row.path}
-			text := "step x: " + e.Error() + "; y"
-			message, do := CureIn(text)
-			if do != e.Advice().Do || message != strings.Replace(text, "; "+do, "", 1) || strings.Contains(message, do) {
-				t.Errorf("%q is taken for %q and %q", text, message, do)
+			e := &Error{Status: max(row.status, 400), Code: row.code, Summary: "s", Method: method, Path: "/api/v1/idps/a" + row.path, oauth: row.app, fault: row.fault}
+			if !strings.Contains(e.Error(), "; "+e.Cure()) || e.Cure() != e.Advice().Do || e.Cure() == "" {
+				t.Errorf("%q does not hold %q", e.Error(), e.Cure())
 			}
 		}
 	}
-	if message, do := CureIn("something else; check it"); message != "something else; check it" || do != "" {
-		t.Errorf("%q, %q", message, do)
+	for _, err := range []interface {
+		error
+		Cure() string
+	}{
+		&SignInError{Status: 401, Code: "invalid_client"}, &SignInError{Status: 503}, &ScopeError{Missing: []string{"okta.apps.read"}},
+		&NetworkError{Method: "GET", Reason: "no", cure: "check it"},
+	} {
+		if err.Cure() == "" || !strings.Contains(err.Error(), "; "+err.Cure()) {
+			t.Errorf("%q does not hold %q", err.Error(), err.Cure())
+		}
+	}
+}
+
+// A service app is told of its access token and of its rights, never of an API
+// token; whoever has one is told where it was given.
+func TestAdviceIsAboutTheSignIn(t *testing.T) {
+	for _, tt := range []struct {
+		e    Error
+		says string
+	}{
+		{Error{Status: 401, Code: "E0000011", oauth: true, fault: "invalid_token"}, "the service app is still active"},
+		{Error{Status: 400, Code: "E0000011", oauth: true, fault: badProof}, "sends them twice"},
+		{Error{Status: 401, Code: "E0000011", oauth: true, fault: useNonce}, "the clock of this machine"},
+		{Error{Status: 403, Code: "E0000006", oauth: true, fault: "insufficient_scope"}, "okta.apps.manage (admin console"},
+		{Error{Status: 403, Code: "E0000006", oauth: true}, "an admin role that may manage"},
+		{Error{Status: 403, oauth: true}, "an admin role that may manage"},
+		{Error{Status: 404, Code: "E0000007", oauth: true}, "check the ids"},
+		{Error{Status: 401, Code: "E0000011", tokenFrom: "okta.yaml:3"}, "check that okta.yaml:3 gives a valid token"},
+		{Error{Status: 401, Code: "E0000011"}, "check that OKTA_CLIENT_TOKEN gives a valid token"},
+	} {
+		tt.e.Method, tt.e.Path = "PUT", "/api/v1/apps/a"
+		text := tt.e.Error()
+		if !strings.Contains(text, tt.says) || tt.e.oauth && strings.Contains(text, "OKTA_CLIENT_TOKEN") {
+			t.Errorf("%q does not say %q", text, tt.says)
+		}
 	}
 }

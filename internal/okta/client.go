@@ -1,6 +1,7 @@
 package okta
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,12 +17,14 @@ import (
 // required; the zero value of the rest is the default. Printing one never shows
 // a token or a key.
 type Config struct {
-	OrgURL string                                           // "https://dev-1.okta.com"; plain http for loopback only
-	Token  string                                           `json:"-"` // an API token (SSWS)
-	OAuth  *OAuth                                           `json:"-"` // a service app
-	HTTP   http.RoundTripper                                // default: net/http's, with proxies from the environment
-	Now    func() time.Time                                 // default: time.Now
-	Sleep  func(ctx context.Context, d time.Duration) error // waits, or returns ctx's error; default: a timer
+	OrgURL string // "https://dev-1.okta.com"; plain http for loopback only
+	Token  string `json:"-"` // an API token (SSWS)
+	// TokenFrom is where a user gave the token, for messages; default: OKTA_CLIENT_TOKEN.
+	TokenFrom string
+	OAuth     *OAuth                                           `json:"-"` // a service app
+	HTTP      http.RoundTripper                                // default: net/http's, with proxies from the environment
+	Now       func() time.Time                                 // default: time.Now
+	Sleep     func(ctx context.Context, d time.Duration) error // waits, or returns ctx's error; default: a timer
 	// OnCall sees each try before the socket; an error refuses it. Requests for a
 	// token are none: they change nothing, and belong to no operation.
 	OnCall func(ctx context.Context, call Call) error
@@ -83,6 +86,7 @@ type Client struct {
 	http      *http.Client
 	native    bool // the transport tells a request's way in full (net/http/httptrace)
 	principal principal
+	tokenFrom string // for messages
 	now       func() time.Time
 	sleep     func(context.Context, time.Duration) error
 	onCall    func(context.Context, Call) error
@@ -108,6 +112,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		base:      base,
 		principal: principal,
+		tokenFrom: cmp.Or(cfg.TokenFrom, SettingToken),
 		now:       cfg.Now,
 		sleep:     cfg.Sleep,
 		onCall:    cfg.OnCall,

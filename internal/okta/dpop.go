@@ -136,7 +136,9 @@ func (t *ticket) refused(err error, h http.Header) refusal {
 	case fault == useNonce && t.token.dpop && t.s.nonce(resourceServer) != t.nonce:
 		return refusedForNonce
 	case fault == badProof && t.token.dpop:
-		t.s.learnClock(h, t.sent, t.now())
+		if t.s.learnClock(h, t.sent, t.now()) {
+			return refusedForClock
+		}
 		return refusedForProof
 	case e.Status == http.StatusUnauthorized && (fault == "invalid_token" || fault == "" && e.Code == "E0000011"):
 		t.s.drop(t.token)

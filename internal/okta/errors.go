@@ -37,8 +37,9 @@ type Error struct {
 	Method    string
 	Path      string // with query, as sent
 
-	oauth bool   // the answer to a service app
-	fault string // that its challenge names, such as insufficient_scope
+	oauth     bool   // the answer to a service app
+	fault     string // that its challenge names, such as insufficient_scope
+	tokenFrom string // where the API token was given
 }
 
 func (e *Error) Error() string {
@@ -77,10 +78,12 @@ func (e *Error) outcome() string {
 }
 
 // OutcomeUnknown reports whether this answers a write that may have happened
-// all the same: a 5xx, or an answer that is no word of Okta's on it at all. A
-// 4xx, 429 included, says that nothing happened.
+// all the same: a 5xx, an answer that is no word of Okta's on it at all, or a
+// proof that was not taken: the one whose request came twice is refused, and
+// the other may have been done. Any other 4xx, 429 included, says that nothing
+// happened.
 func (e *Error) OutcomeUnknown() bool {
-	return e.Method != http.MethodGet && (e.Status >= 500 || e.Status < 400)
+	return e.Method != http.MethodGet && (e.Status >= 500 || e.Status < 400 || e.fault == badProof)
 }
 
 // NetworkError is a request without a usable answer: none came, or one of
@@ -91,12 +94,15 @@ type NetworkError struct {
 	Write  bool   // not a GET
 	Sent   bool   // false if the request provably never left this machine
 	Reason string // the cause as text, without control characters or secrets
-	Cure   string
+	cure   string
 	err    error
 }
 
+// Cure is what to do about it; a part of Error's text.
+func (e *NetworkError) Cure() string { return e.cure }
+
 func (e *NetworkError) Error() string {
-	s := fmt.Sprintf("%s %s: %s; %s", e.Method, e.Path, e.Reason, e.Cure)
+	s := fmt.Sprintf("%s %s: %s; %s", e.Method, e.Path, e.Reason, e.cure)
 	if e.OutcomeUnknown() {
 		s += "; whether Okta did it is not known"
 	}
@@ -154,7 +160,7 @@ func (c *Client) answerError(call Call, a answer) *Error {
 	e := &Error{
 		Status: a.status, Method: call.Method, Path: call.Path,
 		RequestID: c.clean(a.header.Get(requestIDHeader), 80),
-		oauth:     a.oauth || a.header.Get(signedInHeader) != "", fault: challenged(a.header),
+		oauth:     a.oauth || a.header.Get(signedInHeader) != "", fault: challenged(a.header), tokenFrom: c.tokenFrom,
 	}
 	var body ErrorBody
 	if err := json.Unmarshal(a.body, &body); err == nil && (body.Code != "" || body.Summary != "") {
@@ -187,7 +193,7 @@ func (c *Client) strange(status int, header http.Header, body []byte) string {
 func (c *Client) networkError(call Call, sent bool, err error) *NetworkError {
 	e := &NetworkError{Method: call.Method, Path: call.Path, Write: call.Write, Sent: sent, err: err}
 	e.Reason = c.clean(err.Error(), 300)
-	e.Cure = "check OKTA_CLIENT_ORGURL (" + c.base + ") and the network"
+	e.cure = "check OKTA_CLIENT_ORGURL (" + c.base + ") and the network"
 	var (
 		cert *tls.CertificateVerificationError
 		dns  *net.DNSError
@@ -195,11 +201,11 @@ func (c *Client) networkError(call Call, sent bool, err error) *NetworkError {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		e.Reason, e.Cure = "stopped", "it was told to stop"
+		e.Reason, e.cure = "stopped", "it was told to stop"
 	case errors.As(err, &cert):
-		e.Cure = "make this machine trust the certificate of " + c.base + ", or check whether a proxy stands in between"
+		e.cure = "make this machine trust the certificate of " + c.base + ", or check whether a proxy stands in between"
 	case errors.As(err, &dns) && dns.IsNotFound:
-		e.Cure = "check the host name in OKTA_CLIENT_ORGURL (" + c.base + ")"
+		e.cure = "check the host name in OKTA_CLIENT_ORGURL (" + c.base + ")"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late) && late.Timeout():
 		e.Reason = "no answer in time (" + e.Reason + ")"
 	}
@@ -216,7 +222,7 @@ func (c *Client) undecodable(call Call, err error) *NetworkError {
 func (c *Client) unreadable(call Call, err error) *NetworkError {
 	e := c.networkError(call, true, err)
 	e.Reason = c.clean("the answer cannot be used: "+err.Error(), 300)
-	e.Cure = "check that OKTA_CLIENT_ORGURL (" + c.base + ") is the org itself and no page in front of it"
+	e.cure = "check that OKTA_CLIENT_ORGURL (" + c.base + ") is the org itself and no page in front of it"
 	return e
 }
 

@@ -281,7 +281,7 @@ func (c *Client) waitError(call Call, err error) error {
 	e := c.networkError(call, false, err)
 	if errors.Is(err, context.DeadlineExceeded) {
 		e.Reason = "not sent, since no time was left (" + c.clean(err.Error(), 300) + ")"
-		e.Cure = "give it more time, or a larger share of the rate limit"
+		e.cure = "give it more time, or a larger share of the rate limit"
 	}
 	return e
 }

@@ -90,7 +90,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 				return a, err
 			}
 			wait = firstBackoff << (failed - 1)
-		case a.status/100 == 4 && hope.again(p.refused(err, a.header)):
+		case a.status/100 == 4 && hope.again(p.refused(err, a.header), call.Write):
 		default:
 			return a, err
 		}

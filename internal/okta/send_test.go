@@ -403,7 +403,7 @@ func TestSent(t *testing.T) {
 			}
 			_, err = c.GenerateKey(tt.ctx, anApp, 2)
 			var n *NetworkError
-			if !errors.As(err, &n) || n.Sent != tt.sent || !n.Write || n.OutcomeUnknown() != tt.sent || n.Cure == "" {
+			if !errors.As(err, &n) || n.Sent != tt.sent || !n.Write || n.OutcomeUnknown() != tt.sent || n.Cure() == "" {
 				t.Fatalf("%v (%+v)", err, n)
 			}
 			if tt.is != nil && !errors.Is(err, tt.is) {

@@ -39,7 +39,8 @@ type refusal uint8
 const (
 	refusedForGood  refusal = iota
 	refusedForNonce         // the proof named none, or an old one; the answer brought another
-	refusedForProof         // the proof was seen before, or our clock is wrong
+	refusedForProof         // it was seen before, perhaps: then its request may be done
+	refusedForClock         // the proof was made by a clock that proved wrong
 	refusedForToken         // it is expired or revoked
 )
 
@@ -52,15 +53,16 @@ type hope struct {
 	nonces, proofs, tokens int
 }
 
-// again reports whether to try again after a refusal.
-func (h *hope) again(why refusal) bool {
+// again reports whether to try again after a refusal. A write whose proof may
+// have been seen before is not: a proxy may have sent it twice.
+func (h *hope) again(why refusal, write bool) bool {
 	switch why {
 	case refusedForNonce:
 		h.nonces++
 		return h.nonces <= maxNonces
-	case refusedForProof:
+	case refusedForProof, refusedForClock:
 		h.proofs++
-		return h.proofs == 1
+		return h.proofs == 1 && !(write && why == refusedForProof)
 	case refusedForToken:
 		h.tokens++
 		return h.tokens == 1

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -30,7 +31,7 @@ func (e *SignInError) Error() string {
 	if e.Text != "" {
 		s += ": " + e.Text
 	}
-	return s + ofRequest(e.RequestID) + "; " + e.cure()
+	return s + ofRequest(e.RequestID) + "; " + e.Cure()
 }
 
 func ofRequest(id string) string {
@@ -44,8 +45,8 @@ func ofRequest(id string) string {
 // was sent before had no effect.
 func (e *SignInError) OutcomeUnknown() bool { return false }
 
-// cure is what to do about it.
-func (e *SignInError) cure() string {
+// Cure is what to do about it; a part of Error's text.
+func (e *SignInError) Cure() string {
 	switch {
 	case e.Code == "invalid_client":
 		return e.cureOfClient()
@@ -63,8 +64,25 @@ func (e *SignInError) cure() string {
 	return "check that " + SettingOrgURL + " (" + e.org + ") is the org itself and no page in front of it"
 }
 
-// cureOfClient goes through what Okta compares: it says the same of most faults.
+// What the server says of an assertion, where it says more than that it refuses
+// it.
+var (
+	ofAudience = regexp.MustCompile(`(?i)\baud(ience)?\b`)
+	ofReplay   = regexp.MustCompile(`(?i)\bjti\b|\bused (before|already)|\balready (been )?used`)
+	ofTime     = regexp.MustCompile(`(?i)\bexpired\b|\bexpir(y|es|ation)\b|\b(exp|iat|nbf)\b|\bfuture\b`)
+)
+
+// cureOfClient follows what the server says. If that is as little as Okta says
+// of most faults, it goes through what Okta compares.
 func (e *SignInError) cureOfClient() string {
+	switch {
+	case ofAudience.MatchString(e.Text):
+		return "set " + SettingOrgURL + " to the address under which the org knows itself, and to no proxy's: the assertion is for " + e.org + tokenPath
+	case ofReplay.MatchString(e.Text):
+		return "look for a proxy in between that sends requests twice: each assertion is sent once"
+	case ofTime.MatchString(e.Text):
+		return "set the clock of this machine" + e.ofClock()
+	}
 	key := "with no id: set " + SettingPrivateKeyID + ", or give the key as a JWK with its kid"
 	if e.KeyID != "" {
 		key = "under the id " + e.KeyID
@@ -91,20 +109,6 @@ func (e *SignInError) ofScopes() bool {
 	return e.Code == "invalid_scope" || e.Code == "consent_required"
 }
 
-// cureOfApp is what to do if the API refuses the token of a service app.
-func (e *Error) cureOfApp() string {
-	switch {
-	case e.fault == "insufficient_scope":
-		return "grant the service app " + ScopeOf(e.Method, e.Path) + " (admin console, Applications, the app, Okta API Scopes), and name it in " +
-			SettingScopes + " if that is set"
-	case e.Status == http.StatusForbidden:
-		return "give the service app an admin role that may manage this app or identity provider, and the scope " + ScopeOf(e.Method, e.Path)
-	case e.fault == badProof, e.fault == useNonce:
-		return "check the clock of this machine, and that no proxy changes the address of requests"
-	}
-	return "the token was given by the same org a moment ago: check that the service app is still active there, and try again"
-}
-
 // ScopeError says that the authorization server does not grant all scopes that
 // were asked for. No request was sent to the API.
 type ScopeError struct {
@@ -124,7 +128,12 @@ func (e *ScopeError) Error() string {
 	if e.Text != "" {
 		s += ": " + e.Text
 	}
-	return s + ofRequest(e.RequestID) + "; grant it (admin console, Applications, the app, Okta API Scopes), or ask for others in " + SettingScopes
+	return s + ofRequest(e.RequestID) + "; " + e.Cure()
+}
+
+// Cure is what to do about it; a part of Error's text.
+func (e *ScopeError) Cure() string {
+	return "grant it (admin console, Applications, the app, Okta API Scopes), or ask for others in " + SettingScopes
 }
 
 // OutcomeUnknown is false: no request was sent to the API, or what was sent

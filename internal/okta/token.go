@@ -140,7 +140,7 @@ func (c *Client) grant(ctx context.Context, s *session, scopes []string) (grant,
 				return t.grant, err
 			}
 		case t.status/100 == 4:
-			if !hope.again(s.refused(t, err)) {
+			if !hope.again(s.refused(t, err), false) {
 				return t.grant, err
 			}
 		case worthRepeating(err) || t.status >= 500:

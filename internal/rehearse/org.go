@@ -76,7 +76,7 @@ func New(opt Options) (*Org, error) {
 	o.serve = sandbox.Transport(server)
 	var err error
 	o.client, err = okta.New(okta.Config{
-		OrgURL: opt.Live.OrgURL, Token: "rehearsal", HTTP: o, Now: still,
+		OrgURL: opt.Live.OrgURL, Token: "rehearsal", TokenFrom: opt.Live.TokenFrom, HTTP: o, Now: still,
 		Sleep:  func(context.Context, time.Duration) error { return nil },
 		OnCall: o.report, Timeout: patience,
 	})

@@ -44,6 +44,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"newkey":   cmdNewKey,
 	"newpem":   cmdNewPEM,
 	"noneof":   cmdNoneOf,
+	"proxy":    cmdProxy,
 	"release":  cmdRelease,
 	"replace":  cmdReplace,
 	"requests": cmdRequests,

@@ -82,6 +82,9 @@ tell: of windows below 3s some pass unused. GET /_sandbox/limits counts the
 calls and the 429s of each. Without --rate-limit the headers tell of a limit
 that nobody reaches.
 
+PUT /_sandbox/clock?ahead=2h puts the org's clock two hours ahead of this
+machine's: access tokens, nonces and keys expire. It is not put back.
+
 ` + authHelp,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },

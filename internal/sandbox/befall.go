@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"example.com/rekey/internal/okta"
@@ -76,7 +77,7 @@ func (s *Server) outcome(rq *request, f fate) answer {
 	if f.fault.After {
 		s.perform(rq)
 	}
-	return s.faultAnswer(f.fault)
+	return s.faultAnswer(rq, f.fault)
 }
 
 // performLater carries a request out after its client is gone. Nobody is left
@@ -87,7 +88,10 @@ func (s *Server) performLater(rq *request, after time.Duration) {
 	s.opt.After(after, func() { s.perform(&late) })
 }
 
-func (s *Server) faultAnswer(f Fault) answer {
+func (s *Server) faultAnswer(rq *request, f Fault) answer {
+	if f.Status == http.StatusUnauthorized && strings.HasPrefix(rq.URL.Path, oauthPaths) {
+		return s.failed(unknownClient(toldToFail)) // as for one that was deactivated
+	}
 	a := s.failed(problemOf(f.Status))
 	if f.Status != http.StatusTooManyRequests {
 		return a

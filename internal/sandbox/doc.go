@@ -14,6 +14,7 @@
 //
 // Rate limits are those of Okta's default buckets, if Options.RateLimit asks for
 // them; GET /_sandbox/limits counts what each has served and refused.
+// PUT /_sandbox/clock puts the clock ahead, so that tokens and keys expire.
 //
 // Not there: users, groups, policies, their sign-ins, and the org-wide store of
 // partners' certificates.

@@ -68,6 +68,8 @@ func internal(err error) *problem {
 	return &problem{status: http.StatusInternalServerError, code: "E0000009", summary: "Internal Server Error", causes: []string{err.Error()}}
 }
 
+const toldToFail = "the sandbox was told to fail here"
+
 // problemOf is the answer of a status that a fault asks for.
 func problemOf(status int) *problem {
 	known := map[int]problem{
@@ -89,7 +91,7 @@ func problemOf(status int) *problem {
 		p = known[http.StatusBadRequest]
 	}
 	p.status = status
-	p.causes = []string{"the sandbox was told to fail here"}
+	p.causes = []string{toldToFail}
 	return &p
 }
 

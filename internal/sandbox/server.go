@@ -122,6 +122,7 @@ type Server struct {
 	routes []route
 	auth   *authServer // nil = none
 	limits *limits
+	clock  *orgClock             // whose time opt.Now tells
 	around func(do func()) error // surrounds what reads or changes the org; nil = nothing
 
 	mu     sync.Mutex            // of the log and of all below
@@ -136,8 +137,10 @@ type Server struct {
 // [Org.Clone] for an org to compare with.
 func New(org *Org, opt Options) *Server {
 	opt = opt.withDefaults()
+	c := &orgClock{of: opt.Now}
+	opt.Now = c.now
 	return &Server{
-		org: org, opt: opt, routes: routes(), auth: newAuthServer(opt), limits: newLimits(opt), counts: make([]int, len(opt.Faults)),
+		org: org, opt: opt, routes: routes(), auth: newAuthServer(opt), limits: newLimits(opt), clock: c, counts: make([]int, len(opt.Faults)),
 	}
 }
 
@@ -235,6 +238,8 @@ func (s *Server) handle(rq *request) answer {
 		return s.answerHeld(rq)
 	case ownPaths + "limits":
 		return s.answerLimits(rq)
+	case ownPaths + "clock":
+		return s.answerClock(rq)
 	case ownPaths + "tokens":
 		return s.answerTokens(rq)
 	case ownPaths + "nonces":

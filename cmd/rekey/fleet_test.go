@@ -66,7 +66,12 @@ func TestLongFleet(t *testing.T) {
 		{"three fail and may not", bad, 0, "rollback", exitFailed, func(int) (int, bool) { return -1, false }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFleet(t, rekey, test.fail)
+			var flags []string
+			for _, id := range test.fail {
+				flags = append(flags, "--fail", "PUT /api/v1/apps/"+id+"=400")
+			}
+			f := newFleet(t, rekey, fleetSize, flags...)
+			f.inputs("apps.json", 1, fleetSize)
 			before := f.dump()
 			if err := os.WriteFile(filepath.Join(f.dir, "fleet.yaml"), fmt.Appendf(nil, fleetPlaybook, test.maxFailures), 0o600); err != nil {
 				t.Fatal(err)
@@ -101,25 +106,11 @@ type fleet struct {
 	url   string
 }
 
-func newFleet(t *testing.T, rekey string, fail []string) *fleet {
+func newFleet(t *testing.T, rekey string, apps int, flags ...string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, rekey: rekey, dir: t.TempDir()}
-	args := []string{"sandbox", "--keys", "pool", "--apps", fmt.Sprint(fleetSize), "--env-file", "env"}
-	for _, id := range fail {
-		args = append(args, "--fail", "PUT /api/v1/apps/"+id+"=400")
-	}
-	var ids []string
-	for n := 1; n <= fleetSize; n++ {
-		ids = append(ids, fleetApp(n))
-	}
-	inputs, err := json.Marshal(map[string][]string{"apps": ids})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(f.dir, "apps.json"), inputs, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := exec.Command(rekey, args...)
+	args := []string{"sandbox", "--keys", "pool", "--apps", fmt.Sprint(apps), "--env-file", "env"}
+	server := exec.Command(rekey, append(args, flags...)...)
 	server.Dir, server.Stderr = f.dir, os.Stderr
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -137,6 +128,22 @@ func newFleet(t *testing.T, rekey string, fail []string) *fleet {
 	}
 	t.Fatal("the sandbox does not get ready")
 	return nil
+}
+
+// inputs writes a file of inputs with some of the apps.
+func (f *fleet) inputs(name string, from, to int) {
+	f.t.Helper()
+	var ids []string
+	for n := from; n <= to; n++ {
+		ids = append(ids, fleetApp(n))
+	}
+	data, err := json.Marshal(map[string][]string{"apps": ids})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(f.dir, name), data, 0o600)
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 func (f *fleet) settings(text string) {

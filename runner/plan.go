@@ -48,7 +48,8 @@ type PlanBody struct {
 	Outputs   map[string]any    `json:"outputs,omitempty"`
 	Bases     map[string]string `json:"bases,omitempty"` // digest of each part of an owner that was read
 	Calls     map[string]Bucket `json:"calls"`           // requests by rate-limit bucket
-	Expected  string            `json:"expected"`        // how long a run takes, as a Go duration
+	RateShare int               `json:"rate_share"`      // of each bucket that the run uses at most, in percent
+	Expected  string            `json:"expected"`        // how long a run takes with that, as a Go duration
 	Access    *Access           `json:"access,omitempty"`
 	Warnings  []string          `json:"warnings,omitempty"`
 	Failure   *PlanFailure      `json:"failure,omitempty"` // why the run would fail

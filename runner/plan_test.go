@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,25 @@ func planned(t *testing.T, plan *Plan, id string) PlannedStep {
 	}
 	t.Fatalf("the plan has no step %s", id)
 	return PlannedStep{}
+}
+
+// How long a run takes is reckoned with its share of the rate limits.
+func TestPlanReckonsWithTheShare(t *testing.T) {
+	w := newWorld(nil)
+	body := "inputs: {names: {type: list(string)}}\nsteps:\n  - id: fleet\n    for_each: $<inputs.names>\n    as: name\n    steps:\n      - id: mark\n        put: {name: $<name>, value: new}\n"
+	p := program(t, w.catalogue(t), body)
+	for share, want := range map[int]string{0: "1m0s", 100: "1m0s", 50: "3m0s", 25: "6m0s", 1: "1h39m0s"} {
+		plan, err := Rehearse(context.Background(), p, RehearsalSpec{
+			Catalogue: w.catalogue(t), Clock: Clock{Now: func() time.Time { return w.now }}, Inputs: map[string]any{"names": names(100)}, RateShare: share,
+		})
+		if err != nil || plan.Body.Failure != nil || plan.Body.Calls["writes"] != (Bucket{Calls: 100, PerMinute: 60}) {
+			t.Fatal(err, plan)
+		}
+		if plan.Body.Expected != want || plan.Body.RateShare != cmp.Or(share, 100) {
+			t.Errorf("with %d%% it is expected to take %s with %d%%, want %s", share, plan.Body.Expected, plan.Body.RateShare, want)
+		}
+		w.things = map[string]string{}
+	}
 }
 
 func TestPlanSaysWhatHappens(t *testing.T) {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -13,6 +14,7 @@ type RehearsalSpec struct {
 	Tool, Who string
 	Org       string
 	Offline   bool
+	RateShare int // of each bucket, in percent; 0: all of it
 	Inputs    map[string]any
 	Secrets   map[string]any // those at hand; what needs another is noted as not checked
 	OnFailure string
@@ -284,10 +286,12 @@ func (r *rehearsal) finish(ctx context.Context) error {
 	if err := r.readAgain(ctx); err != nil {
 		return err
 	}
+	body.RateShare = cmp.Or(r.spec.RateShare, 100)
 	var waits time.Duration
 	for _, b := range body.Calls {
 		if b.PerMinute > 0 {
-			waits = max(waits, time.Duration((b.Calls-1)/b.PerMinute)*time.Minute)
+			ours := max(1, b.PerMinute*body.RateShare/100)
+			waits = max(waits, time.Duration((b.Calls-1)/ours)*time.Minute)
 		}
 	}
 	body.Expected = max(waits, r.working()).Round(time.Second).String()

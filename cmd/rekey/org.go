@@ -34,6 +34,7 @@ type org struct {
 	store   *sandbox.Store // of --sandbox
 	dir     string         // the state folder; "" where none is needed
 	offline bool
+	share   int // of its rate limits, in percent
 }
 
 // orgFlags choose the org.
@@ -44,7 +45,7 @@ type orgFlags struct {
 
 // open finds the org and checks its settings; nothing is sent to it.
 func (a *app) open(ctx context.Context, f orgFlags) (*org, error) {
-	o := &org{app: a, offline: f.offline}
+	o := &org{app: a, offline: f.offline, share: shareOf(f.rateShare)}
 	o.config = okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, UserAgent: "rekey"}
 	switch {
 	case f.sandbox && f.offline:
@@ -66,7 +67,7 @@ func (a *app) open(ctx context.Context, f orgFlags) (*org, error) {
 	for _, note := range s.notes {
 		a.note("%s", note)
 	}
-	a.pace(&o.config, f.rateShare)
+	a.pace(&o.config, o.share)
 	client, err := okta.New(o.config)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 	still := runner.Clock{Now: func() time.Time { return now }}
 	plan, err := runner.Rehearse(ctx, p, runner.RehearsalSpec{
 		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
-		Org: o.name, Offline: o.offline, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Moved: moved(rehearsal.Env()),
+		Org: o.name, Offline: o.offline, RateShare: o.share, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Moved: moved(rehearsal.Env()),
 		Access: func() *runner.Access { return steps.AccessOf(rehearsal.Scopes()) },
 	})
 	if ctx.Err() != nil {

@@ -37,9 +37,16 @@ func checkShare(text string) error {
 	return err
 }
 
+// shareOf is what --rate-share says, which was checked.
+func shareOf(text string) int {
+	if percent, err := parseShare(text); err == nil {
+		return percent
+	}
+	return okta.DefaultShare // it was not given
+}
+
 // pace has the clients of an org keep within a share of its limits, together.
-func (a *app) pace(c *okta.Config, share string) {
-	percent, _ := parseShare(share) // it was checked; "" is the default
+func (a *app) pace(c *okta.Config, percent int) {
 	c.Pace = okta.NewPacer(percent)
 	c.OnWait = func(_ context.Context, w okta.Wait) {
 		what, text, _ := strings.Cut(w.String(), " ")

@@ -294,8 +294,8 @@ func (p *planPage) rest() {
 			calls = append(calls, fmt.Sprintf("%s of %s (%d a minute)", number(b.Calls), Visible(name), b.PerMinute))
 		}
 		p.line("")
-		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. The limits are those of the org; one token gets half of each by default.",
-			strings.Join(calls, ", "), expected(p.body.Expected)))
+		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. The limits are those that an org has by default; the run uses %d%% of each at most.",
+			strings.Join(calls, ", "), expected(p.body.Expected), p.body.RateShare))
 	}
 	p.access()
 	p.legend()

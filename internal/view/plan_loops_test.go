@@ -21,9 +21,9 @@ func fleet(n int, change func(key string, steps []runner.PlannedStep) []runner.P
 		Header: runner.PlanHeader{Format: runner.PlanFormat, MadeAt: at, Tool: "rekey test", Who: "ada@host"},
 		Body: runner.PlanBody{
 			Playbook: "rotate-fleet", Version: "1.0.0", Org: "https://x.okta.com", OnFailure: "rollback", Inputs: map[string]any{"years": 2},
-			Outputs:  map[string]any{"failed": 0, "total": n},
-			Calls:    map[string]runner.Bucket{"app": {Calls: 6 * n, PerMinute: 500}, "apps": {Calls: 3 * n, PerMinute: 100}},
-			Expected: "45m0s",
+			Outputs:   map[string]any{"failed": 0, "total": n},
+			Calls:     map[string]runner.Bucket{"app": {Calls: 6 * n, PerMinute: 500}, "apps": {Calls: 3 * n, PerMinute: 100}},
+			RateShare: 50, Expected: "45m0s",
 		},
 	}
 	var apps []any

@@ -129,7 +129,7 @@ func everything() *runner.Plan {
 					Write: &runner.Write{Method: "PUT", Path: "/api/v1/apps/0oa1", Change: &runner.Change{Pointer: "/kid", To: "b"}}},
 			},
 			Outputs: map[string]any{"kid": "$<steps.sign.serial>"},
-			Calls:   map[string]runner.Bucket{"apps": {Calls: 3, PerMinute: 100}}, Expected: "0s",
+			Calls:   map[string]runner.Bucket{"apps": {Calls: 3, PerMinute: 100}}, RateShare: 50, Expected: "0s",
 		},
 	}
 }

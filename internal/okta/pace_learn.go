@@ -244,16 +244,23 @@ func (c *crowd) answered() {
 // refusedWait shows the wait after a 429, once for all calls that wait for the
 // same.
 func (p *Pacer) refusedWait(ctx context.Context, c *Client, a answer, d time.Duration) {
-	wait := Wait{Bucket: a.call.Bucket, For: d, Until: c.now().Add(d), Why: WaitEmpty}
-	if r, ok := ratesOf(a.header, a.date()); ok {
-		wait.Used, wait.Limit = r.limit, r.limit
-	}
-	if crowded(a.header) {
-		wait.Why = WaitCrowded
-	}
+	wait := c.waitAfter(a.call.Bucket, a.header, d)
 	if p == nil || p.first(c, class(a.call.Path), wait.Why) {
 		c.showWait(ctx, wait)
 	}
+}
+
+// waitAfter is the wait after a 429.
+func (c *Client) waitAfter(bucket string, h http.Header, d time.Duration) Wait {
+	wait := Wait{Bucket: bucket, For: d, Until: c.now().Add(d), Why: WaitEmpty}
+	date, _ := http.ParseTime(h.Get("Date"))
+	if r, ok := ratesOf(h, date); ok {
+		wait.Used, wait.Limit = r.limit, r.limit
+	}
+	if crowded(h) {
+		wait.Why = WaitCrowded
+	}
+	return wait
 }
 
 // first reports whether a wait was not shown yet.

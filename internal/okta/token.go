@@ -23,6 +23,7 @@ const (
 	assertionAge  = 5 * time.Second    // its iat: of the future by a clock that is a little behind ours it would be refused
 	maxTokenLife  = 24 * time.Hour     // Okta gives an hour; the longest that is believed
 	maxTokenText  = 16 << 10           // bytes
+	tokenBucket   = "access tokens"    // in what is said of waits for its rate limit
 )
 
 // assertion is how the app proves who it is (RFC 7523, section 3).
@@ -139,6 +140,7 @@ func (c *Client) grant(ctx context.Context, s *session, scopes []string) (grant,
 			if waited += wait; limited == maxLimited || waited > maxWaiting {
 				return t.grant, err
 			}
+			c.showWait(ctx, c.waitAfter(tokenBucket, t.header, wait))
 		case t.status/100 == 4:
 			if !hope.again(s.refused(t, err), false) {
 				return t.grant, err
@@ -152,7 +154,7 @@ func (c *Client) grant(ctx context.Context, s *session, scopes []string) (grant,
 			return t.grant, err
 		}
 		if wait > 0 {
-			if stop := c.sleep(ctx, wait); stop != nil {
+			if stop := c.pace.sleep(ctx, c, wait); stop != nil {
 				return t.grant, fmt.Errorf("%w; waiting to try again ended: %w", err, stop)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,8 @@ func TestTokenAfterTrouble(t *testing.T) {
 	a.token = func(w http.ResponseWriter, _ map[string]any) bool {
 		switch n++; n {
 		case 1:
+			w.Header().Set("X-Rate-Limit-Limit", "20")
+			w.Header().Set("X-Rate-Limit-Remaining", "0")
 			w.WriteHeader(429)
 		case 2:
 			w.WriteHeader(500)
@@ -165,9 +168,16 @@ func TestTokenAfterTrouble(t *testing.T) {
 		return true
 	}
 	var calls int
-	c := a.client(a.app(), func(cfg *Config) { cfg.OnCall = func(context.Context, Call) error { calls++; return nil } })
+	var waits []string
+	c := a.client(a.app(), func(cfg *Config) {
+		cfg.OnCall = func(context.Context, Call) error { calls++; return nil }
+		cfg.OnWait = func(_ context.Context, w Wait) { waits = append(waits, w.String()) }
+	})
 	if err := generate(c); err != nil || calls != 1 {
 		t.Errorf("%v, %d calls", err, calls)
+	}
+	if want := []string{"waiting 1s for Okta's rate limit of access tokens (20 of 20 a minute used)"}; !slices.Equal(waits, want) {
+		t.Errorf("waits were shown as %q, want %q", waits, want)
 	}
 }
 

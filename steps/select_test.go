@@ -48,6 +48,11 @@ func TestListApps(t *testing.T) {
 		{data{"kid": "k\"*", "name": "examplecrm"}, "&filter=credentials.signing.kid+eq+%22k%5C%22%2A%22", nil},
 		{data{"name": "examplecrm"}, crm, []string{"Example CRM (from the catalog)"}},
 		{data{"name": "myorg_app*", "label": "*EU"}, "", []string{"Finance EU"}},
+		{data{"status": "INACTIVE"}, "&filter=status+eq+%22INACTIVE%22", []string{"Wiki"}},
+		{data{"status": "INACTIVE", "label": "W*", "sign_on_mode": "SAML_2_0"}, "&filter=status+eq+%22INACTIVE%22", []string{"Wiki"}},
+		{data{"status": "ACTIVE", "label": "Wiki"}, "&filter=status+eq+%22ACTIVE%22", nil},
+		{data{"status": "INACTIVE", "kid": kid}, asked, nil},
+		{data{"status": "INACTIVE", "name": "examplecrm"}, crm, nil},
 	} {
 		r := w.run("list_apps", tt.in)
 		if got := labels(r, "apps", "label"); !slices.Equal(got, tt.want) {
@@ -117,8 +122,10 @@ func TestEmptyFilters(t *testing.T) {
 			t.Errorf("%s: %v", step, r.log)
 		}
 	}
-	if _, faults := check(t, "list_apps", data{"sign_on_mode": "SAML"}); faults.Err() == nil {
-		t.Error("a mode that there is not is fine")
+	for input, value := range map[string]string{"sign_on_mode": "SAML", "status": "active"} {
+		if _, faults := check(t, "list_apps", data{input: value}); faults.Err() == nil {
+			t.Errorf("%s: %s is fine", input, value)
+		}
 	}
 }
 

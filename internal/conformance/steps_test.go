@@ -39,6 +39,10 @@ func queries(b *bench) {
 					l := s.(*steps.ListApps)
 					l.Label, l.Name, l.Kid, l.Mode = "*", name, kid, "SAML_2_0"
 				})
+				read("list_apps", func(s any) {
+					l := s.(*steps.ListApps)
+					l.Label, l.Name, l.Kid, l.Status = "*", name, kid, "ACTIVE"
+				})
 				for _, of := range []string{"*", "SAML2", "SAML*"} {
 					read("list_idps", func(s any) {
 						l := s.(*steps.ListIdPs)

@@ -222,16 +222,42 @@ func refuseMethods(b *bench) {
 func failEverything(b *bench) {
 	for _, status := range []int{403, 429, 500, 503} {
 		for _, when := range []string{"before", "after"} {
-			broken := newBench(b.T, b.judge, fmt.Sprintf("* /api/v1/*=%d:%s", status, when))
+			broken := newBench(b.T, b.judge, setup{faults: []string{fmt.Sprintf("* /api/v1/*=%d:%s", status, when)}})
 			broken.eachOperation(func(op operation, k kind, path, body string, headers ...string) {
 				broken.do(status, op.method, path, body, headers...)
 			})
 		}
 	}
 	// Our client's requests again, one by one, after a 429.
-	busy := newBench(b.T, b.judge, "POST */credentials/keys/generate*@1=429:before", "GET *@1=429:before")
+	busy := newBench(b.T, b.judge, setup{faults: []string{"POST */credentials/keys/generate*@1=429:before", "GET *@1=429:before"}})
 	for _, k := range kinds(busy) {
 		must(busy.client.GenerateKey(b.Context(), k.owner, 2))(busy)
 		must(busy.client.Object(b.Context(), k.owner))(busy)
+	}
+}
+
+// refuseAccessTokens calls each operation without an access token, with one
+// that nobody gave out, and with one that does not do: it lacks the scope, or
+// comes without the proof that belongs to it.
+func refuseAccessTokens(b *bench) {
+	for _, authorization := range []string{"", b.signIn.scheme() + " nobodys"} {
+		b.eachOperation(func(op operation, _ kind, path, body string, headers ...string) {
+			b.do(401, op.method, path, body, append(headers, "Authorization", authorization)...)
+		})
+	}
+	status := map[signIn]int{oauth: 403, dpop: 400}[b.signIn]
+	for of, scope := range map[okta.Kind]string{okta.App: okta.ScopeIdPsManage, okta.IdP: okta.ScopeAppsManage} {
+		from := newSender("", b.signIn)
+		config := okta.Config{OrgURL: b.base, HTTP: b.judge.watch(http.DefaultTransport, from), Now: b.now}
+		b.signIn.configure(b, &config)
+		config.OAuth.Scopes = []string{scope}
+		if err := must(okta.New(config))(b).SignIn(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.eachOperation(func(op operation, _ kind, path, body string, headers ...string) {
+			if op.ofApp() == (of == okta.App) {
+				b.do(status, op.method, path, body, append(headers, "Authorization", b.signIn.scheme()+" "+from.token)...)
+			}
+		})
 	}
 }

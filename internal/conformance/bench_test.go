@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -27,7 +28,7 @@ const (
 	day   = 24 * time.Hour
 )
 
-// now is the clock of the sandbox.
+// now is what the clock of most sandboxes shows.
 var now = time.Date(2026, 3, 14, 15, 9, 26, 535e6, time.UTC)
 
 // bench is a sandbox of its own with both ways to talk to it.
@@ -36,37 +37,52 @@ type bench struct {
 	judge  *judge
 	org    *sandbox.Org
 	base   string
+	now    func() time.Time
+	signIn signIn
 	client *okta.Client // its requests are judged too
 	raw    *http.Client // sends what our client would not
 }
 
 var pool sandbox.Pool
 
-func newBench(t *testing.T, j *judge, faults ...string) *bench {
+// setup is what one bench has unlike others. The zero value is an org whose
+// clock stands still, and a client with an API token.
+type setup struct {
+	signIn signIn // of the client; the API token is taken as well
+	faults []string
+	ticks  bool // its clock is the machine's, by which programs and the SDK go
+	// program sends requests from a process of its own: the judge stands before
+	// the server for it.
+	program *sender
+}
+
+func newBench(t *testing.T, j *judge, s setup) *bench {
 	t.Helper()
-	org, err := sandbox.DefaultOrg(now)
-	if err != nil {
-		t.Fatal(err)
+	b := &bench{T: t, judge: j, now: func() time.Time { return now }, signIn: cmp.Or(s.signIn, ssws)}
+	if s.ticks {
+		b.now = time.Now
 	}
-	opt := sandbox.Options{Now: func() time.Time { return now }, Keys: &pool, Token: token}
-	for _, text := range faults {
-		f, err := sandbox.ParseFault(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opt.Faults = append(opt.Faults, f)
+	b.org = must(sandbox.DefaultOrg(b.now()))(b)
+	opt := sandbox.Options{Now: b.now, Keys: &pool, Token: token, Auth: b.signIn.app(must(clientKey())(b))}
+	for _, text := range s.faults {
+		opt.Faults = append(opt.Faults, must(sandbox.ParseFault(text))(b))
 	}
-	srv := httptest.NewServer(sandbox.New(org, opt))
+	var handler http.Handler = sandbox.New(b.org, opt)
+	if s.program != nil {
+		handler = j.stand(handler, s.program)
+	}
+	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)
+	b.base = srv.URL
 	wire := srv.Client().Transport
-	client, err := okta.New(okta.Config{
-		OrgURL: srv.URL, Token: token, HTTP: j.watch(wire, true),
+	config := okta.Config{
+		OrgURL: srv.URL, HTTP: j.watch(wire, newSender(ourClient, b.signIn)),
 		Now: opt.Now, Sleep: func(context.Context, time.Duration) error { return nil },
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return &bench{T: t, judge: j, org: org, base: srv.URL, client: client, raw: &http.Client{Transport: j.watch(wire, false)}}
+	b.signIn.configure(b, &config)
+	b.client = must(okta.New(config))(b)
+	b.raw = &http.Client{Transport: j.watch(wire, newSender("", b.signIn))}
+	return b
 }
 
 // do sends a request past the client, with the token and, if there is a body,
@@ -155,7 +171,7 @@ var ca = sync.OnceValues(func() (*ecdsa.PrivateKey, error) { return ecdsa.Genera
 func (b *bench) certify(csr okta.CSR, validity time.Duration) []byte {
 	b.Helper()
 	request := must(x509.ParseCertificateRequest(must(csr.DER())(b)))(b)
-	start := now.Truncate(time.Second)
+	start := b.now().Truncate(time.Second)
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(77), RawSubject: request.RawSubject, NotBefore: start, NotAfter: start.Add(validity)}
 	issuer := &x509.Certificate{Subject: pkix.Name{CommonName: "Conformance CA"}}
 	return must(x509.CreateCertificate(rand.Reader, leaf, issuer, request.PublicKey, must(ca())(b)))(b)

@@ -17,9 +17,26 @@ import (
 )
 
 const (
-	sdkModule = "github.com/okta/okta-sdk-golang/v6"
-	document  = ".generator/okta-management-APIs-oasv3-noEnums-inheritance.yaml"
+	sdkModule    = "github.com/okta/okta-sdk-golang/v6"
+	documentFile = ".generator/okta-management-APIs-oasv3-noEnums-inheritance.yaml"
 )
+
+// document is Okta's OpenAPI document. [reduce] takes examples out of it.
+var document = sync.OnceValues(func() (whole map[string]any, err error) {
+	dir, err := moduleDir(sdkModule)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(documentFile)))
+	if err != nil {
+		return nil, err
+	}
+	if text, err = yaml.YAMLToJSON(text); err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(text, &whole)
+	return whole, err
+})
 
 // contract is Okta's OpenAPI document, cut down to the operations that are
 // judged and to what they refer to. Cut, it is without fault in the eyes of
@@ -27,26 +44,16 @@ const (
 // (AppCsrPkcs10Response) and has defaults that do not fit their schemas
 // (AccessPolicy), all in parts by which nobody is judged.
 var contract = sync.OnceValues(func() (*openapi3.T, error) {
-	dir, err := moduleDir(sdkModule)
+	whole, err := document()
 	if err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(document)))
-	if err != nil {
-		return nil, err
-	}
-	if text, err = yaml.YAMLToJSON(text); err != nil {
-		return nil, err
-	}
-	var whole map[string]any
-	if err := json.Unmarshal(text, &whole); err != nil {
 		return nil, err
 	}
 	cut, err := reduce(whole)
 	if err != nil {
 		return nil, err
 	}
-	if text, err = json.Marshal(cut); err != nil {
+	text, err := json.Marshal(cut)
+	if err != nil {
 		return nil, err
 	}
 	doc, err := openapi3.NewLoader().LoadFromData(text)

@@ -19,6 +19,8 @@ var deviations = []deviation{
 	{"answer 503 *: the status is not declared", everywhere},
 	{"answer 400 GET *: the status is not declared",
 		"the contract declares 400 for writes only; Okta's error codes have E0000021 for an Accept header, E0000001 for a filter or limit, and E0000028 for a missing parameter"},
+	{"answer 400 DELETE *: the status is not declared",
+		"the contract knows nothing of DPoP: a call without the proof that its token asks for is answered 400 with invalid_dpop_proof"},
 	{"answer 400 POST /api/v1/idps/{idpId}/credentials/keys/generate: the status is not declared",
 		"the contract bounds validityYears to 2 to 10, yet declares no answer to other values"},
 	{"answer 400 POST /api/v1/idps/{idpId}/credentials/keys/{kid}/clone: the status is not declared",

@@ -77,19 +77,84 @@ func TestJudgeSees(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.Header.Set("Content-Type", "application/json")
-			if _, err := j.watch(tt.answer, tt.send != "").RoundTrip(req); err != nil {
+			req.Header.Set("Authorization", "SSWS "+token)
+			from := newSender(ourClient, ssws)
+			if tt.send == "" {
+				from = newSender("", ssws)
+			}
+			if _, err := j.watch(tt.answer, from).RoundTrip(req); err != nil {
 				t.Fatal(err)
 			}
-			got := slices.Sorted(maps.Keys(j.findings))
-			if len(got) != len(tt.want) {
-				t.Fatalf("%d findings, want %d: %q", len(got), len(tt.want), got)
-			}
-			for i, want := range tt.want {
-				if !strings.HasPrefix(got[i], want) {
-					t.Errorf("found %q, want %q", got[i], want)
-				}
-			}
+			found(t, j, tt.want)
 		})
+	}
+}
+
+// TestJudgeSeesSignIns shows the judge requests that are signed in wrongly.
+func TestJudgeSeesSignIns(t *testing.T) {
+	const json = "application/json;charset=UTF-8"
+	const scheme = "security requirements failed: "
+	list, token := canned{200, json, `[]`}, canned{200, "application/json", `{"token_type": "Bearer", "access_token": "t2"}`}
+	tests := []struct {
+		name         string
+		signIn       signIn
+		method, path string
+		send         string
+		header       []string
+		answer       canned
+		want         []string
+	}{
+		{"an API token", ssws, get, apps, "", []string{"Authorization", "SSWS x"}, list, nil},
+		{"nothing", ssws, get, apps, "", nil, list, []string{
+			"request GET /api/v1/apps: " + scheme, "request of the client, who signs in by SSWS: it is sent with "}},
+		{"a token with the scope", oauth, get, apps, "", []string{"Authorization", "Bearer t1"}, list, nil},
+		{"one that is bound to a key", dpop, get, apps, "", []string{"Authorization", "DPoP t1", "DPoP", "proof"}, list, nil},
+		{"one without its proof", dpop, get, apps, "", []string{"Authorization", "DPoP t1"}, list,
+			[]string{"request of the client, who signs in by DPoP: it is sent with DPoP"}},
+		{"a token without the scope", oauth, get, idps, "", []string{"Authorization", "Bearer t1"}, list,
+			[]string{"request GET /api/v1/idps: " + scheme + "Bearer is no API token | the token lacks the scope okta.idps.read"}},
+		{"a token that nobody gave out", oauth, get, apps, "", []string{"Authorization", "Bearer t3"}, list,
+			[]string{"request GET /api/v1/apps: " + scheme + "Bearer is no API token | the token after Bearer was not given out"}},
+		{"an API token in place of an access token", oauth, get, apps, "", []string{"Authorization", "SSWS x"}, list,
+			[]string{"request of the client, who signs in by private_key_jwt: it is sent with SSWS"}},
+		{"asking for a scope", oauth, post, "/oauth2/v1/token", "scope=okta.apps.read", nil, token, nil},
+		{"asking for one that is none", oauth, post, "/oauth2/v1/token", "scope=okta.apps.read+okta.all", nil, token,
+			[]string{"request POST /oauth2/v1/token: the scope okta.all is not declared"}},
+		{"asking elsewhere", oauth, post, "/oauth2/v2/token", "scope=okta.apps.read", []string{"Authorization", "Bearer t1"}, token,
+			[]string{"answer 200 POST elsewhere: the path is not declared"}},
+		{"no token for an answer", oauth, post, "/oauth2/v1/token", "scope=okta.apps.read", nil, list,
+			[]string{"answer 200 POST /oauth2/v1/token: no token"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			j := newJudge(t)
+			j.tokens["t1"] = []string{"okta.apps.read"}
+			req, err := http.NewRequest(tt.method, "http://127.0.0.1"+tt.path, strings.NewReader(tt.send))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := 0; i < len(tt.header); i += 2 {
+				req.Header.Set(tt.header[i], tt.header[i+1])
+			}
+			if _, err := j.watch(tt.answer, newSender(ourClient, tt.signIn)).RoundTrip(req); err != nil {
+				t.Fatal(err)
+			}
+			found(t, j, tt.want)
+		})
+	}
+}
+
+// found compares what the judge found with the beginnings of what it should.
+func found(t *testing.T, j *judge, want []string) {
+	t.Helper()
+	got := slices.Sorted(maps.Keys(j.findings))
+	if len(got) != len(want) {
+		t.Fatalf("%d findings, want %d: %q", len(got), len(want), got)
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("found %q, want %q", got[i], want[i])
+		}
 	}
 }
 

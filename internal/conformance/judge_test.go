@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"example.com/rekey/internal/sandbox"
 )
 
 // judge holds what passes by against the contract.
@@ -22,14 +25,15 @@ type judge struct {
 	router routers.Router
 
 	mu       sync.Mutex
-	findings map[string]string // what deviates → where it was seen first
-	seen     map[string]tally  // by operation
+	findings map[string]string   // what deviates → where it was seen first
+	seen     map[string]tally    // by operation
+	tokens   map[string][]string // the scopes of each access token that was given out
 }
 
 // tally is what became of an operation.
 type tally struct {
-	sent     int         // requests of our client
-	answered map[int]int // answers by status
+	sent     map[party]int // requests that succeeded, by who sent them
+	answered map[int]int   // answers by status
 }
 
 func (n tally) good() bool    { return n.any(func(status int) bool { return status < 300 }) }
@@ -63,19 +67,20 @@ func newJudge(t *testing.T) *judge {
 		openapi3filter.RegisterBodyDecoder(mediaType, openapi3filter.FileBodyDecoder)
 		t.Cleanup(func() { openapi3filter.UnregisterBodyDecoder(mediaType) })
 	}
-	return &judge{doc: doc, router: router, findings: map[string]string{}, seen: map[string]tally{}}
+	return &judge{doc: doc, router: router, findings: map[string]string{}, seen: map[string]tally{}, tokens: map[string][]string{}}
 }
 
 // watch is a transport on whose way the judge sits. Answers are always judged,
-// requests only if they are our client's: others are meant to be bad.
-func (j *judge) watch(next http.RoundTripper, ours bool) http.RoundTripper {
-	return watched{j, next, ours}
+// requests only if they are our own: others are not ours to mend, or meant to be
+// bad.
+func (j *judge) watch(next http.RoundTripper, from *sender) http.RoundTripper {
+	return watched{j, next, from}
 }
 
 type watched struct {
 	judge *judge
 	next  http.RoundTripper
-	ours  bool
+	from  *sender
 }
 
 func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -104,29 +109,53 @@ func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.judge.weigh(again(), sent, w.ours, a, body)
+	w.judge.weigh(again(), sent, w.from, a, body)
 	a.Body = io.NopCloser(bytes.NewReader(body))
 	return a, nil
 }
 
-var options = &openapi3filter.Options{
-	MultiError: true, IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true,
-	AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+// stand is a server on whose way the judge sits, for programs that send what
+// they send by themselves.
+func (j *judge) stand(next http.Handler, from *sender) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err := watched{j, sandbox.Transport(next), from}.RoundTrip(r)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer a.Body.Close()
+		maps.Copy(w.Header(), a.Header)
+		w.WriteHeader(a.StatusCode)
+		io.Copy(w, a.Body)
+	})
+}
+
+// options are how kin-openapi judges; the function says whether a request
+// carries what the contract asks of it.
+func options(authenticate openapi3filter.AuthenticationFunc) *openapi3filter.Options {
+	return &openapi3filter.Options{
+		MultiError: true, IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true,
+		AuthenticationFunc: authenticate,
+	}
 }
 
 // weigh judges one exchange.
-func (j *judge) weigh(r *http.Request, sent []byte, ours bool, a *http.Response, body []byte) {
+func (j *judge) weigh(r *http.Request, sent []byte, from *sender, a *http.Response, body []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if r.URL.Path == j.flow().TokenURL {
+		j.weighToken(r, sent, from, a, body)
+		return
+	}
+	j.checkScheme(r, from)
 	route, params, err := j.router.FindRoute(r)
 	if err != nil {
-		j.weighOutside(r, ours, a, body)
+		j.weighOutside(r, from, a, body)
 		return
 	}
 	op := operation{method: r.Method, path: route.Path}
-	j.count(op, ours, a.StatusCode)
-	asked := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options}
-	if ours {
+	j.count(op, from, a.StatusCode)
+	asked := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options(j.authenticate(from))}
+	if from.ours() {
 		j.note(fmt.Sprintf("request %s", op), r, sent, openapi3filter.ValidateRequest(r.Context(), asked))
 	}
 	where := fmt.Sprintf("answer %d %s", a.StatusCode, op)
@@ -135,7 +164,7 @@ func (j *judge) weigh(r *http.Request, sent []byte, ours bool, a *http.Response,
 		j.note(where, r, body, j.asError(a, body))
 		return
 	}
-	answered := &openapi3filter.ResponseValidationInput{RequestValidationInput: asked, Status: a.StatusCode, Header: a.Header, Options: options}
+	answered := &openapi3filter.ResponseValidationInput{RequestValidationInput: asked, Status: a.StatusCode, Header: a.Header, Options: asked.Options}
 	answered.SetBodyBytes(body)
 	j.note(where, r, body, openapi3filter.ValidateResponse(r.Context(), answered))
 	if a.StatusCode == http.StatusNoContent && len(body) > 0 {
@@ -145,11 +174,11 @@ func (j *judge) weigh(r *http.Request, sent []byte, ours bool, a *http.Response,
 
 // weighOutside judges an answer to a request that the contract has nothing to
 // say of: anything but a refusal deviates.
-func (j *judge) weighOutside(r *http.Request, ours bool, a *http.Response, body []byte) {
+func (j *judge) weighOutside(r *http.Request, from *sender, a *http.Response, body []byte) {
 	where := fmt.Sprintf("answer %d %s elsewhere", a.StatusCode, r.Method)
 	for _, op := range operations {
 		if op.outside && op.method == r.Method && matches(op.fill("*", "*"), r.URL.Path) {
-			j.count(op, ours, a.StatusCode)
+			j.count(op, from, a.StatusCode)
 			where = fmt.Sprintf("answer %d %s", a.StatusCode, op)
 		}
 	}
@@ -171,20 +200,20 @@ func (j *judge) asError(a *http.Response, body []byte) error {
 		RequestValidationInput: &openapi3filter.RequestValidationInput{
 			Request: a.Request, Route: &routers.Route{Spec: j.doc, Operation: operation},
 		},
-		Status: a.StatusCode, Header: a.Header, Options: options,
+		Status: a.StatusCode, Header: a.Header, Options: options(nil),
 	}
 	in.SetBodyBytes(body)
 	return openapi3filter.ValidateResponse(a.Request.Context(), in)
 }
 
-func (j *judge) count(op operation, ours bool, status int) {
+func (j *judge) count(op operation, from *sender, status int) {
 	n := j.seen[op.String()]
 	if n.answered == nil {
-		n.answered = map[int]int{}
+		n.answered, n.sent = map[int]int{}, map[party]int{}
 	}
 	n.answered[status]++
-	if ours {
-		n.sent++
+	if status < 300 {
+		n.sent[from.party]++
 	}
 	j.seen[op.String()] = n
 }

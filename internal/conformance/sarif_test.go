@@ -25,15 +25,14 @@ import (
 // checker is the command rekey in a folder with playbooks to check.
 type checker struct{ program, dir string }
 
-// newChecker builds the command, and copies the playbooks of testdata/check.
+// newChecker copies the playbooks of testdata/check.
 func newChecker(t *testing.T) (c checker, files []string) {
 	t.Helper()
-	c = checker{filepath.Join(t.TempDir(), "rekey"), t.TempDir()}
-	build := exec.Command("go", "build", "-o", c.program, "./cmd/rekey")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program, err := command()
+	if err != nil {
+		t.Fatal(err)
 	}
+	c = checker{program, t.TempDir()}
 	paths, err := filepath.Glob("../../testdata/check/*.yaml")
 	if err != nil || len(paths) == 0 {
 		t.Fatal("no playbooks in testdata/check: ", err)

@@ -70,7 +70,7 @@ func (e *Error) ofIdP() bool { return strings.HasPrefix(e.Path, "/api/v1/idps") 
 const (
 	sameOrg   = "check the ids, and that OKTA_CLIENT_ORGURL is the org they belong to"
 	goodToken = "check that {token} gives a valid token of the org in OKTA_CLIENT_ORGURL, or make a new one (admin console, Security, API, Tokens)"
-	goodRight = "give the token's admin the right to {right}, or the service app the scope {scope} and an admin role"
+	goodRight = "give the token's admin the right to {right}"
 	later     = "try again later; https://status.okta.com tells of outages"
 	report    = "show this error, with the id of the request, to whoever maintains rekey"
 )

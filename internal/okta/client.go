@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -258,6 +259,8 @@ func orgURL(raw string) (string, error) {
 		return fault("names no host", "give the address of your org, such as "+example)
 	case strings.ContainsAny(s, "?#"):
 		return fault("holds a query or a fragment", "give "+u.Scheme+"://"+u.Host+" alone")
+	case !usablePort(u.Port()):
+		return fault("names a port that there is not", "give "+u.Scheme+"://"+u.Hostname()+", with a port from 1 to 65535 if it needs one")
 	case strings.Trim(u.Path, "/") != "":
 		return fault("holds a path", "give "+u.Scheme+"://"+u.Host+" alone")
 	}
@@ -271,6 +274,11 @@ func orgURL(raw string) (string, error) {
 		return fault("is of the scheme "+u.Scheme, "use https://"+u.Host)
 	}
 	return origin(u), nil
+}
+
+func usablePort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // origin is scheme://host[:port], without the port that the scheme implies.
@@ -311,6 +319,8 @@ func checkToken(token string) error {
 		return fault("is a placeholder", "put an API token of the org in its place")
 	case strings.HasPrefix(token, "SSWS "):
 		return fault("begins with the word SSWS", "give the token alone")
+	case strings.ContainsAny(token, "\"'`"):
+		return fault("holds quotes", "give the token without them")
 	case strings.ContainsFunc(token, unicode.IsSpace):
 		return fault("holds white space", "give the token alone, without blanks or a line end")
 	case strings.ContainsFunc(token, odd):

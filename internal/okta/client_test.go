@@ -29,6 +29,8 @@ func TestNewRefusesAddresses(t *testing.T) {
 		{"https://h:port", "address of your org"},
 		{"https://user:" + secretToken + "@dev-1.okta.com", "OKTA_CLIENT_TOKEN"},
 		{"https://user:" + secretToken + "@dev-1.okta.com:x", "address of your org"},
+		{"https://dev-1.okta.com:99999", "give https://dev-1.okta.com, with a port from 1 to 65535"},
+		{"https://dev-1.okta.com:0", "give https://dev-1.okta.com, with a port from 1 to 65535"},
 		{"https://dev-1.okta.com/api/v1", "https://dev-1.okta.com alone"},
 		{"https://dev-1.okta.com/?x", "https://dev-1.okta.com alone"},
 		{"https://dev-1.okta.com/#", "https://dev-1.okta.com alone"},
@@ -73,6 +75,7 @@ func TestNewTakesAddresses(t *testing.T) {
 func TestNewRefusesTokens(t *testing.T) {
 	for _, token := range []string{
 		"", " ", "SSWS " + secretToken, secretToken + "\n", secretToken + " x", "{" + secretToken + "}", "${TOKEN}",
+		`"` + secretToken + `"`, "'" + secretToken + "'", "`" + secretToken + "`",
 		secretToken + "\x00", secretToken + "\x7f", secretToken + "é", secretToken + "\u200b",
 	} {
 		_, err := New(Config{OrgURL: "https://dev-1.okta.com", Token: token})

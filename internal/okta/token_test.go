@@ -20,6 +20,11 @@ func TestTokenIsRefused(t *testing.T) {
 		says []string
 	}{
 		{"another key", func(a *authority, _ *OAuth) { a.public = strangersKey(a.t) }, "invalid_client", []string{"401 invalid_client", "key-1", SettingPrivateKey, "0oaSERVICE", "[request req-1]"}},
+		{"another audience", answerToken(401, `{"error":"invalid_client","error_description":"The audience claim for client_assertion must be the endpoint invoked for the request."}`), "invalid_client", []string{"set " + SettingOrgURL + " to", "/oauth2/v1/token"}},
+		{"seen before", answerToken(401, `{"error":"invalid_client","error_description":"The client_assertion token has already been used."}`), "invalid_client", []string{"a proxy in between that sends requests twice"}},
+		{"too old", answerToken(401, `{"error":"invalid_client","error_description":"The client_assertion token is expired."}`), "invalid_client", []string{"; set the clock of this machine"}},
+		{"too far ahead", answerToken(401, `{"error":"invalid_client","error_description":"The client_assertion token has an expiration too far into the future."}`), "invalid_client", []string{"; set the clock of this machine"}},
+		{"another subject", answerToken(401, `{"error":"invalid_client","error_description":"The issuer and subject of the client_assertion must match the client_id."}`), "invalid_client", []string{"is among its keys"}},
 		{"no client", answerToken(401, `{"errorCode":"invalid_client","errorSummary":"Invalid value for 'client_id' parameter.","errorLink":"invalid_client"}`), "invalid_client", []string{"Invalid value for 'client_id'", SettingClientID}},
 		{"no service app", answerToken(400, `{"error":"unauthorized_client","error_description":"no"}`), "unauthorized_client", []string{"API Services"}},
 		{"a proof", answerToken(400, `{"error":"invalid_dpop_proof","error_description":"no"}`), "invalid_dpop_proof", []string{"clock"}},

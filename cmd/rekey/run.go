@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ type runFlags struct {
 	plan        string // a saved one
 	settle      time.Duration
 	lockTimeout time.Duration
+	shareGiven  bool // --rate-share was: else a saved plan says what it reckoned with
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -46,6 +48,7 @@ rollback undoes it.
 			if f.dryRun {
 				return a.plan(cmd.Context(), args[0], &f.planFlags)
 			}
+			f.shareGiven = cmd.Flags().Changed("rate-share")
 			return a.run(cmd.Context(), args[0], f)
 		},
 	}
@@ -85,6 +88,9 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 			return err
 		}
 		f.org.sandbox = f.org.sandbox || saved.Body.Org == sandboxURL && a.hasSandbox()
+		if !f.shareGiven {
+			f.org.rateShare = strconv.Itoa(saved.Body.RateShare)
+		}
 	}
 	program, org, err := a.prepare(ctx, playbook, f.org)
 	if err != nil {

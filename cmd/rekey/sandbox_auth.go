@@ -35,7 +35,8 @@ is checked. With --auth dpop tokens are bound to a key, and each request needs
 a DPoP proof of its own with the last nonce. --client-jwk gives the service
 app's public key as a JWK or JWK set, with its kid; without it a key pair is
 made and its private key written to a file beside --env-file. An API token
-works as well if --token gives one. The faults above befall /oauth2 too.
+works as well if --token gives one. The faults above befall /oauth2 too; a 401
+there is that of a service app that the org does not know any more.
 
 GET /_sandbox/tokens lists the access tokens that are good, and DELETE on it
 revokes them; DELETE /_sandbox/nonces makes all nonces stale.`

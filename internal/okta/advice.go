@@ -99,6 +99,7 @@ func toApps() []advice {
 		row("", http.StatusForbidden, "the request was forbidden", "the access token is valid, but the service app may not do this; or a network zone of the org keeps this machine out",
 			"give the service app an admin role that may manage this app or identity provider, and the scope {scope}"),
 		row("", http.StatusUnauthorized, "the access token was refused", "the org gave the access token a moment ago, and does not take it any more", active),
+		{app: true, code: "E0000011", Advice: Advice{"the access token was refused", "the org does not take the access token, or the proof that came with it", active}},
 	}
 }
 

@@ -146,6 +146,7 @@ func TestAdviceIsAboutTheSignIn(t *testing.T) {
 		{Error{Status: 401, Code: "E0000011", oauth: true, fault: "invalid_token"}, "the service app is still active"},
 		{Error{Status: 400, Code: "E0000011", oauth: true, fault: badProof}, "sends them twice"},
 		{Error{Status: 401, Code: "E0000011", oauth: true, fault: useNonce}, "the clock of this machine"},
+		{Error{Status: 400, Code: "E0000011", oauth: true}, "the service app is still active"},
 		{Error{Status: 403, Code: "E0000006", oauth: true, fault: "insufficient_scope"}, "okta.apps.manage (admin console"},
 		{Error{Status: 403, Code: "E0000006", oauth: true}, "an admin role that may manage"},
 		{Error{Status: 403, oauth: true}, "an admin role that may manage"},

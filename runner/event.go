@@ -36,7 +36,7 @@ type Event struct {
 	Calls    map[string]Bucket `json:"calls,omitempty"`    // requests by rate-limit bucket
 	Warnings []string          `json:"warnings,omitempty"`
 	Error    string            `json:"error,omitempty"`  // failed, unknown, undo_failed
-	Cure     string            `json:"cure,omitempty"`   // failed, unknown, undo_failed: what to do about it; a part of Error
+	Cure     string            `json:"cure,omitempty"`   // failed, unknown, undo_failed: what to do about it, which Error says as well
 	Reason   string            `json:"reason,omitempty"` // rollback, ended
 	State    State             `json:"state,omitempty"`  // ended
 

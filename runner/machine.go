@@ -174,8 +174,8 @@ func (m *Machine) Remains() bool {
 // Failure says why the run failed, and at which step; both may be empty.
 func (m *Machine) Failure() (step, message string) { return m.failed, m.failure }
 
-// Cure is what to do about the failure; a part of its message. It is empty if
-// the step did not say.
+// Cure is what to do about the failure, which the message says as well. It is
+// empty if no step said so.
 func (m *Machine) Cure() string { return m.cure }
 
 // Residues are the effects that stayed after the actions undone so far.

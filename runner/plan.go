@@ -116,7 +116,7 @@ type ItemFailure struct {
 type PlanFailure struct {
 	Step    string `json:"step,omitempty"`
 	Message string `json:"message"`
-	Cure    string `json:"cure,omitempty"` // what to do about it; a part of the message
+	Cure    string `json:"cure,omitempty"` // what to do about it, which the message says as well
 	Setting bool   `json:"setting,omitempty"`
 }
 

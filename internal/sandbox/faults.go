@@ -43,7 +43,8 @@ type Fault struct {
 	// Kind is what happens.
 	Kind FaultKind
 	// Status of the answer, 400 to 599, of the kind [FaultStatus] alone. A 429
-	// carries rate-limit headers that say when to come back: a second later.
+	// carries rate-limit headers that say when to come back: a second later. A
+	// 401 of the token endpoint is that of a client that it does not know.
 	Status int
 	// Crowded makes a 429 the one for too many requests at once: limit and
 	// remaining are 0, and the moment to come back says nothing (Okta: Rate

@@ -264,7 +264,7 @@ func TestListAppsFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := w.run("list_apps", data{})
-	contains(t, r.failure(), "403", "okta.apps.read")
+	contains(t, r.failure(), "403", "the right to read apps")
 	if len(r.log) != 2 {
 		t.Errorf("%v", r.log)
 	}

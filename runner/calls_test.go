@@ -48,6 +48,9 @@ func TestCallsOfEveryLook(t *testing.T) {
 			if e.Kind == kind && (len(e.Calls) != 1 || e.Calls["reads"] != want["reads"] || e.Calls["writes"] != want["writes"]) {
 				t.Errorf("%s: %v, want %v", kind, e.Calls, want)
 			}
+			if e.Kind == kind && len(e.Requests) != 2 {
+				t.Errorf("%s: the requests are %v", kind, e.Requests)
+			}
 		}
 	}
 	if n := len(l.events); l.events[n-1].State != StateRollbackIncomplete {

@@ -257,12 +257,12 @@ func (x *executor) happenedAfterAll(ctx context.Context, e *Event, cmd Command) 
 	}
 	found := Event{Step: e.Step}
 	x.result(&found, g, EvRecovered, nil)
-	e.Calls = addCalls(e.Calls, found.Calls)
+	e.Calls, e.Requests = addCalls(e.Calls, found.Calls), slices.Concat(e.Requests, found.Requests)
 	switch {
 	case err != nil:
 		e.Error += fmt.Sprintf("; whether that is its own write, which a person said did not happen, cannot be told: %v", err)
 	case v.Outcome == Happened:
-		found.Calls, found.Out, found.Verdict = e.Calls, encode(read(step, t.out)), &v
+		found.Calls, found.Requests, found.Out, found.Verdict = e.Calls, e.Requests, encode(read(step, t.out)), &v
 		found.Warnings = append(found.Warnings, "a person said that its write did not happen, and it did: it is not repeated")
 		*e = found
 	default:

@@ -74,7 +74,7 @@ func (d *drift) check(e Event, step *Step) Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if what := d.differs(e, step); what != "" {
-		return Event{Kind: EvFailed, Step: e.Step, Drift: true, Calls: e.Calls, Error: "not as the plan has it: " + what}
+		return Event{Kind: EvFailed, Step: e.Step, Drift: true, Calls: e.Calls, Requests: e.Requests, Error: "not as the plan has it: " + what}
 	}
 	return e
 }

@@ -34,17 +34,20 @@ type Event struct {
 	Residues []Residue         `json:"residues,omitempty"` // undone, undo_failed
 	Write    *Write            `json:"write,omitempty"`    // the one write, if there was one
 	Calls    map[string]Bucket `json:"calls,omitempty"`    // requests by rate-limit bucket
+	Requests []Request         `json:"requests,omitempty"` // each that was sent, and how it was answered
 	Warnings []string          `json:"warnings,omitempty"`
 	Error    string            `json:"error,omitempty"`  // failed, unknown, undo_failed
 	Cure     string            `json:"cure,omitempty"`   // failed, unknown, undo_failed: what to do about it, which Error says as well
 	Reason   string            `json:"reason,omitempty"` // rollback, ended
 	State    State             `json:"state,omitempty"`  // ended
 
-	Claims    []string `json:"claims,omitempty"`  // inputs of an action
-	Setting   bool     `json:"setting,omitempty"` // failed: a setting of the caller is missing or wrong
-	Drift     bool     `json:"drift,omitempty"`   // failed: something is not as the plan, or the try before, saw it
-	unchecked []string // of a rehearsal; never in a journal
-	call      *Call    // the write as sent
+	Claims       []string    `json:"claims,omitempty"`  // inputs of an action
+	Setting      bool        `json:"setting,omitempty"` // failed: a setting of the caller is missing or wrong
+	Drift        bool        `json:"drift,omitempty"`   // failed: something is not as the plan, or the try before, saw it
+	unchecked    []string    // of a rehearsal; never in a journal
+	certificates []certified // told of in a rehearsal
+	scopes       []string    // that the requests of a rehearsal need
+	call         *Call       // the write as sent
 }
 
 // EventKind says what happened.
@@ -201,7 +204,7 @@ func canonical(e Event) (json.RawMessage, Event, error) {
 		return raw, back, nil
 	}
 	back, err := DecodeEvent(raw)
-	back.unchecked, back.call = e.unchecked, e.call
+	back.unchecked, back.certificates, back.scopes, back.call = e.unchecked, e.certificates, e.scopes, e.call
 	return raw, back, err
 }
 
@@ -214,6 +217,9 @@ func (e Event) asRead() (Event, bool) {
 	}
 	write, ok := e.Write.asRead()
 	e.Write = write
+	for _, r := range e.Requests {
+		ok = ok && utf8.ValidString(r.Method) && utf8.ValidString(r.Path) && utf8.ValidString(r.ID)
+	}
 	for _, data := range []*map[string]any{&e.In, &e.Saw, &e.Out, &e.Values} {
 		if len(*data) == 0 {
 			*data = nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,7 +91,7 @@ type changed interface{ Changed() bool }
 // what was asked for is asked for again when the run goes on. A write in
 // flight is left to finish.
 func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished bool) {
-	g := &guard{run: x.run, step: cmd.Name, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0}
+	g := &guard{run: x.run, step: cmd.Name, writes: cmd.Op == OpDo || cmd.Op == OpUndo, private: len(cmd.Deferred) > 0, planning: x.rehearsal}
 	if cmd.Op == OpDo {
 		g.plan = x.drift
 	}
@@ -154,9 +155,9 @@ func (x *executor) perform(ctx context.Context, cmd Command) (e Event, finished 
 func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Command, step Action) (finished bool) {
 	for again := false; ; again = true {
 		residues, err := step.Undo(g.attach(writing))
-		first, calls := e.Write, e.Calls
+		first, calls, requests := e.Write, e.Calls, e.Requests
 		x.result(e, g, EvUndone, err)
-		e.Write, e.Calls = cmp.Or(e.Write, first), addCalls(calls, e.Calls)
+		e.Write, e.Calls, e.Requests = cmp.Or(e.Write, first), addCalls(calls, e.Calls), slices.Concat(requests, e.Requests)
 		e.Residues = residues
 		if err == nil {
 			return true
@@ -256,7 +257,7 @@ func (x *executor) observe(ctx context.Context, e *Event, g *guard, cmd Command,
 	}
 	look := &guard{run: g.run, step: g.step}
 	moved, err := x.drift.moved(look.attach(ctx), x.moved, cmd.Name)
-	e.Calls = addCalls(e.Calls, look.calls)
+	e.Calls, e.Requests = addCalls(e.Calls, look.calls), slices.Concat(e.Requests, look.requests)
 	switch {
 	case err != nil:
 		e.Kind, e.Error, e.Cure = EvFailed, overtime(cmd, ctx, err).Error(), cureOf(err)
@@ -282,8 +283,8 @@ func (x *executor) result(e *Event, g *guard, kind EventKind, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.over = true
-	e.Kind, e.Calls = kind, g.calls
-	e.Warnings, e.unchecked = g.warnings, g.unchecked
+	e.Kind, e.Calls, e.Requests = kind, g.calls, g.requests
+	e.Warnings, e.unchecked, e.certificates, e.scopes = g.warnings, g.unchecked, g.certificates, g.scopes
 	e.Write, e.call = writeOf(g.write, same), g.write
 	e.Drift = g.drifted
 	if err != nil {
@@ -344,9 +345,9 @@ func (x *executor) recover(ctx context.Context, cmd Command, g *guard, e Event) 
 		if ctx.Err() != nil {
 			return e, false
 		}
-		calls := e.Calls
+		calls, requests := e.Calls, e.Requests
 		x.result(&e, look, EvRecovered, nil)
-		e.Calls = addCalls(calls, e.Calls)
+		e.Calls, e.Requests = addCalls(calls, e.Calls), slices.Concat(requests, e.Requests)
 		if err != nil {
 			v = Verdict{Outcome: Ambiguous, Reason: "looking for it failed: " + err.Error()}
 		}

@@ -35,24 +35,34 @@ type PlanHeader struct {
 // PlanBody is the plan itself. A value that Okta or a CA will assign stands
 // as its source, such as "$<steps.publish.kid>".
 type PlanBody struct {
-	Playbook  string            `json:"playbook"`
-	Version   string            `json:"version"`
-	Digest    string            `json:"digest"` // of the playbook's text
-	Org       string            `json:"org"`
-	Offline   bool              `json:"offline,omitempty"` // the owners were invented
-	OnFailure string            `json:"on_failure"`
-	Inputs    map[string]any    `json:"inputs"`            // without secrets
-	Secrets   []string          `json:"secrets,omitempty"` // their names
-	Steps     []PlannedStep     `json:"steps"`
-	Loops     []PlannedLoop     `json:"loops,omitempty"`
-	Outputs   map[string]any    `json:"outputs,omitempty"`
-	Bases     map[string]string `json:"bases,omitempty"` // digest of each part of an owner that was read
-	Calls     map[string]Bucket `json:"calls"`           // requests by rate-limit bucket
-	RateShare int               `json:"rate_share"`      // of each bucket that the run uses at most, in percent
-	Expected  string            `json:"expected"`        // how long a run takes with that, as a Go duration
-	Access    *Access           `json:"access,omitempty"`
-	Warnings  []string          `json:"warnings,omitempty"`
-	Failure   *PlanFailure      `json:"failure,omitempty"` // why the run would fail
+	Playbook     string               `json:"playbook"`
+	Version      string               `json:"version"`
+	Digest       string               `json:"digest"` // of the playbook's text
+	Org          string               `json:"org"`
+	Offline      bool                 `json:"offline,omitempty"` // the owners were invented
+	OnFailure    string               `json:"on_failure"`
+	Inputs       map[string]any       `json:"inputs"`            // without secrets
+	Secrets      []string             `json:"secrets,omitempty"` // their names
+	Steps        []PlannedStep        `json:"steps"`
+	Loops        []PlannedLoop        `json:"loops,omitempty"`
+	Outputs      map[string]any       `json:"outputs,omitempty"`
+	Assigned     map[string]Assigned  `json:"assigned,omitempty"`     // what the sources that stand here stand for, by their names, such as "steps.publish.kid"
+	Certificates []PlannedCertificate `json:"certificates,omitempty"` // those in use, chosen or to come
+	Bases        map[string]string    `json:"bases,omitempty"`        // digest of each part of an owner that was read
+	Calls        map[string]Bucket    `json:"calls"`                  // requests by rate-limit bucket
+	RateShare    int                  `json:"rate_share"`             // of each bucket that the run uses at most, in percent
+	Expected     string               `json:"expected"`               // how long a run takes with that, as a Go duration
+	Rollback     *PlannedRollback     `json:"rollback,omitempty"`     // as it was rehearsed; nil: of a run that would fail none was
+	Access       *Access              `json:"access,omitempty"`
+	Warnings     []string             `json:"warnings,omitempty"`
+	Failure      *PlanFailure         `json:"failure,omitempty"` // why the run would fail
+}
+
+// Assigned is a value that is known only when the run yields it.
+type Assigned struct {
+	Type    string `json:"type"`
+	Meaning string `json:"meaning,omitempty"`
+	By      string `json:"by"` // the type of the step that yields it
 }
 
 // Access is what whoever carries a plan out must be allowed to do in the org,
@@ -84,6 +94,7 @@ type PlannedStep struct {
 	Undo       UndoClass         `json:"undo,omitempty"`
 	Residues   []Residue         `json:"residues,omitempty"` // what stays after undo
 	Calls      map[string]Bucket `json:"calls,omitempty"`
+	Scopes     []string          `json:"scopes,omitempty"` // that its requests need, sorted; those of its undo are in Access
 	Warnings   []string          `json:"warnings,omitempty"`
 	NotChecked []string          `json:"not_checked,omitempty"`
 	Failure    string            `json:"failure,omitempty"` // why it would fail

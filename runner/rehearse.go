@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,19 +21,25 @@ type RehearsalSpec struct {
 	OnFailure string
 	Bases     func() map[string]string // asked at the end
 	Moved     Moved                    // what a run will read again before it writes; nil: nothing
-	Access    func() *Access           // asked at the end, rehearsed undo included; nil: not known
+	Standing  Standing                 // what each undo is held against; nil: nothing
+	// InUse is the key, and its certificate in DER, that an owner signed with
+	// before the rehearsal, as far as that was read; asked at the end.
+	InUse  func(owner string) (kid string, der []byte, ok bool)
+	Access func() *Access // asked at the end, rehearsed undo included; nil: not known
+	Watch  func(Event)    // sees each event; nil: nobody does
 }
 
 // rehearsedRunID stands for the id that the run will have.
 const rehearsedRunID = "00000000-000000-rehearsal"
 
 // Rehearse runs the program in a rehearsed org and returns the plan. Then it
-// undoes every action there, to learn what would stay. A plan with a Failure
-// is still a plan: it says where the run would fail.
+// undoes every action there, the last first, to learn what would stay: what an
+// undo leaves and does not say fails the plan. A plan with a Failure is still
+// a plan: it says where the run would fail.
 func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error) {
 	m := NewMachine(p)
 	m.sequential = true
-	r := &rehearsal{program: p, machine: m, spec: spec, plan: newPlan(p, spec), at: map[string]int{}, loops: map[string]int{}}
+	r := &rehearsal{program: p, machine: m, spec: spec, plan: newPlan(p, spec), at: map[string]int{}, loops: map[string]int{}, check: undoCheck{standing: spec.Standing}}
 	r.learned.keep(encode(p.public(spec.Inputs)))
 	r.learned.add(rehearsedRunID, "$<run.id>")
 	l := &loop{machine: m, watch: r.watch, executor: &executor{
@@ -55,7 +62,7 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 	}
 	r.refuseKept()
 	if r.plan.Body.Failure == nil {
-		r.undoing = true
+		r.undoing, r.plan.Body.Rollback = true, &PlannedRollback{Steps: []PlannedUndo{}}
 		if err := l.record(Event{Kind: EvRollback, Reason: "rehearsed"}); err != nil {
 			return nil, err
 		}
@@ -65,6 +72,10 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 		if m.State() == StateInterrupted {
 			return nil, context.Cause(ctx)
 		}
+		r.undoneAll()
+	}
+	if err := r.nameSources(); err != nil {
+		return nil, err
 	}
 	if spec.Access != nil {
 		r.plan.Body.Access = spec.Access()
@@ -104,6 +115,11 @@ type rehearsal struct {
 	at      map[string]int // position in plan.Body.Steps by the step's name
 	loops   map[string]int // position in plan.Body.Loops by the loop's name
 	undoing bool
+	check   undoCheck
+
+	residues     []Residue // as they are, without sources
+	certificates certificates
+	assigned     map[string]Assigned // by the name of the source
 }
 
 // step returns the planned step with that name, making it at first.
@@ -135,6 +151,9 @@ func (r *rehearsal) step(name string) *PlannedStep {
 }
 
 func (r *rehearsal) watch(e Event) {
+	if r.spec.Watch != nil {
+		r.spec.Watch(e)
+	}
 	body := &r.plan.Body
 	switch {
 	case r.undoing && (e.Kind == EvUndone || e.Kind == EvUndoFail || e.Kind == EvKept):
@@ -159,9 +178,16 @@ func (r *rehearsal) watch(e Event) {
 	case e.Step == "", r.machine.nodes[e.Step] == nil, r.machine.nodes[e.Step].loop != nil && e.Kind != EvCondition:
 		return
 	}
+	r.ofStep(e)
+}
+
+// ofStep takes up what a step does.
+func (r *rehearsal) ofStep(e Event) {
+	body := &r.plan.Body
 	s := r.step(e.Step)
 	s.Warnings = append(s.Warnings, r.texts(e.Warnings)...)
 	s.NotChecked = append(s.NotChecked, r.texts(e.unchecked)...)
+	s.Scopes = union(s.Scopes, e.scopes)
 	s.Calls = addCalls(s.Calls, e.Calls)
 	body.Calls = addCalls(body.Calls, e.Calls)
 	switch e.Kind {
@@ -171,6 +197,11 @@ func (r *rehearsal) watch(e Event) {
 		s.In, _ = r.learned.replaceAll(e.In).(map[string]any)
 		s.Claims = r.texts(e.Claims)
 	case EvObserved:
+		claims := r.machine.nodes[e.Step].claims
+		r.check.noteBefore(e.Step, claims)
+		for _, owner := range claims {
+			r.certificates.inUse(owner, s.Step)
+		}
 		s.Saw, _ = r.learned.replaceAll(e.Saw).(map[string]any)
 	case EvDone:
 		r.done(s, e)
@@ -188,6 +219,7 @@ func (r *rehearsal) watch(e Event) {
 		s.Undone = e.Kind == EvUndone
 		r.undone(e)
 	}
+	r.certify(s, e)
 }
 
 // loop takes up what a loop is over.
@@ -249,6 +281,7 @@ func (r *rehearsal) done(s *PlannedStep, e Event) {
 	s.Write = writeOf(e.call, r.learned.replace)
 	s.Unchanged = s.Write == nil
 	r.learned.learn(step, s.Step, s.In, e.Out)
+	r.assign(step, s.Step)
 	owner := ""
 	if len(s.Claims) > 0 {
 		owner = s.Claims[0]
@@ -257,20 +290,6 @@ func (r *rehearsal) done(s *PlannedStep, e Event) {
 	s.Change = step.Type.Describe(step.Type.Change, owner, s.In, s.Saw, out)
 	if !s.Unchanged {
 		s.Caution = step.Type.Describe(step.Type.Caution, owner, s.In, s.Saw, out)
-	}
-}
-
-// undone takes up what stays of an action. An undo that fails in the rehearsal
-// would fail in earnest.
-func (r *rehearsal) undone(e Event) {
-	s := r.step(e.Step)
-	for _, residue := range e.Residues {
-		residue.Owner, residue.ID = r.learned.replace(residue.Owner), r.learned.replace(residue.ID)
-		residue.Note = r.learned.replace(residue.Note)
-		s.Residues = append(s.Residues, residue)
-	}
-	if e.Kind == EvUndoFail && r.plan.Body.Failure == nil {
-		r.plan.Body.Failure = &PlanFailure{Step: s.Step, Message: "it cannot be undone: " + r.learned.replace(e.Error), Cure: r.learned.replace(e.Cure)}
 	}
 }
 
@@ -283,16 +302,14 @@ func (r *rehearsal) finish(ctx context.Context) error {
 	if r.spec.Bases != nil {
 		body.Bases = r.spec.Bases()
 	}
+	body.Certificates = r.certified()
 	if err := r.readAgain(ctx); err != nil {
 		return err
 	}
 	body.RateShare = cmp.Or(r.spec.RateShare, 100)
 	var waits time.Duration
 	for _, b := range body.Calls {
-		if b.PerMinute > 0 {
-			ours := max(1, b.PerMinute*body.RateShare/100)
-			waits = max(waits, time.Duration((b.Calls-1)/ours)*time.Minute)
-		}
+		waits = max(waits, b.Wait(body.RateShare))
 	}
 	body.Expected = max(waits, r.working()).Round(time.Second).String()
 	return nil
@@ -360,6 +377,16 @@ func (r *rehearsal) texts(in []string) []string {
 		return nil
 	}
 	return out
+}
+
+// union is a sorted set with more in it.
+func union(set, more []string) []string {
+	for _, text := range more {
+		if at, there := slices.BinarySearch(set, text); !there {
+			set = slices.Insert(set, at, text)
+		}
+	}
+	return set
 }
 
 func addCalls(sum, more map[string]Bucket) map[string]Bucket {

@@ -1,7 +1,8 @@
 // Package runner is the engine-neutral core of rekey: it turns a playbook into
 // a checked program, a program into a plan or a run, and a run into a record
-// that can be shown and undone. It knows nothing of Okta, certificates or
-// files: those reach it as a [Catalogue] of step types.
+// that can be shown and undone. It knows nothing of Okta or files: those reach
+// it as a [Catalogue] of step types. Of certificates it knows what X.509 says of
+// them, for whoever reads a plan.
 //
 // The pipeline, each stage data for the next:
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,6 +20,7 @@ type Call struct {
 	Change       *Change // of a PUT: the one place that differs
 	Bucket       string  // the rate-limit bucket, "" for a local effect
 	PerMinute    int     // what the bucket holds by default
+	Scope        string  // what an access token must allow for it, "" for a local effect
 }
 
 // Change is what a request that replaces a whole object changes in it: one
@@ -46,6 +48,23 @@ func Report(ctx context.Context, c Call) error {
 		return nil
 	}
 	return g.report(c)
+}
+
+// Request is a request that a step sent, and how it was answered: by its ID the
+// org's own log, and its support, know it. Each try of it is one.
+type Request struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`             // with its query
+	Status int    `json:"status,omitempty"` // 0: no answer came
+	ID     string `json:"id,omitempty"`
+}
+
+// Answered tells the runner how a request was answered that it was told of by
+// [Report].
+func Answered(ctx context.Context, r Request) {
+	if g, ok := ctx.Value(guardKey{}).(*guard); ok {
+		g.answer(r)
+	}
 }
 
 // Warn records what a person should read about this step.
@@ -111,6 +130,7 @@ type guard struct {
 	missing   []string
 	lastSend  time.Time
 	undoing   bool // of Recover: an undo follows
+	planning  bool // a rehearsal, in which certificates are told of
 
 	mu        sync.Mutex
 	write     *Call
@@ -118,14 +138,28 @@ type guard struct {
 	drifted   bool // its write was not the planned one
 	answered  bool // the step went on after its write: it knows the answer
 	calls     map[string]Bucket
+	requests  []Request
 	warnings  []string
 	unchecked []string
+
+	certificates []certified
+	scopes       []string // that its requests need, each once; of a rehearsal
 }
 
 // Bucket counts the requests to one rate-limit bucket.
 type Bucket struct {
 	Calls     int `json:"calls"`
 	PerMinute int `json:"per_minute"`
+}
+
+// Wait is how long the limit keeps the last of the requests waiting, if only so
+// many percent of it are used, and nobody else makes any.
+func (b Bucket) Wait(share int) time.Duration {
+	if b.PerMinute <= 0 || b.Calls <= 0 {
+		return 0
+	}
+	ours := max(1, b.PerMinute*share/100)
+	return time.Duration((b.Calls-1)/ours) * time.Minute
 }
 
 func (g *guard) report(c Call) error {
@@ -154,6 +188,12 @@ func (g *guard) report(c Call) error {
 	} else if g.write != nil {
 		g.answered = true
 	}
+	if c.Bucket != "" {
+		g.requests = append(g.requests, Request{Method: c.Method, Path: c.Path})
+	}
+	if g.planning && c.Scope != "" && !slices.Contains(g.scopes, c.Scope) {
+		g.scopes = append(g.scopes, c.Scope)
+	}
 	if c.Bucket != "" && !c.Again {
 		if g.calls == nil {
 			g.calls = map[string]Bucket{}
@@ -162,6 +202,22 @@ func (g *guard) report(c Call) error {
 		g.calls[c.Bucket] = Bucket{Calls: b.Calls + 1, PerMinute: c.PerMinute}
 	}
 	return nil
+}
+
+// answer completes the record of a request: of several that are alike and on
+// their way at once, that of the first.
+func (g *guard) answer(r Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over {
+		return // its event is on record
+	}
+	for i := range g.requests {
+		if q := &g.requests[i]; q.Status == 0 && q.Method == r.Method && q.Path == r.Path {
+			*q = r
+			return
+		}
+	}
 }
 
 func (g *guard) attach(ctx context.Context) context.Context {

@@ -68,7 +68,7 @@ type Residue struct {
 	Owner   string `json:"owner"`
 	Kind    string `json:"kind"`
 	ID      string `json:"id"`
-	Effect  Effect `json:"effect"`
+	Effect  Effect `json:"effect,omitempty"`  // none: what became of it nobody knows
 	Perhaps bool   `json:"perhaps,omitempty"` // the outcome of the write is not known
 	Note    string `json:"note,omitempty"`
 }
@@ -133,6 +133,10 @@ func (t *Type) Action() bool { return t.action }
 
 // Inputs returns the fields that a playbook gives, in the struct's order.
 func (t *Type) Inputs() []Field { return t.in }
+
+// Saw returns the fields that an action reads before it writes, in the struct's
+// order.
+func (t *Type) Saw() []Field { return t.saw }
 
 // Outputs returns the fields that later steps may use, in the struct's order.
 func (t *Type) Outputs() []Field { return t.out }

@@ -12,13 +12,13 @@ import (
 	"example.com/rekey/runner/journal"
 )
 
-// UsedError says that a saved plan was carried out already, within this state
-// folder.
+// UsedError says that a saved plan was used already, within this state folder:
+// whatever came of it, it is not that of the org any more.
 type UsedError struct{ Run string }
 
 // Error names the run and the cure.
 func (e *UsedError) Error() string {
-	return "the plan was carried out already, by run " + e.Run + "; make a new one"
+	return "the plan was used already, by run " + e.Run + "; make a new one"
 }
 
 // began ends a mark of which the run is on record: from then on the plan is

@@ -1,17 +1,11 @@
 package steps
 
 import (
-	"crypto/sha1" // names certificates as many service providers do, and protects nothing
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"encoding/hex"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"example.com/rekey/internal/pki"
+	"example.com/rekey/runner"
 )
 
 // CertificateFacts is what a certificate says of itself, for people to compare
@@ -29,37 +23,10 @@ type CertificateFacts struct {
 // take fills the outputs from a certificate. Of one that cannot be parsed the
 // fingerprints alone are known.
 func (out *CertificateFacts) take(der []byte) {
-	sum := sha1.Sum(der)
-	out.SHA256, out.SHA1 = pki.Fingerprint(der), hex.EncodeToString(sum[:])
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return
+	c := runner.ReadCertificate(der)
+	out.SHA256, out.SHA1, out.Subject, out.Issuer = c.SHA256, c.SHA1, c.Subject, c.Issuer
+	out.NotBefore, out.NotAfter = c.NotBefore, c.NotAfter
+	if cert, err := x509.ParseCertificate(der); err == nil {
+		out.Serial = fmt.Sprintf("%x", cert.SerialNumber)
 	}
-	out.Subject, out.Issuer = distinguishedName(cert.RawSubject), distinguishedName(cert.RawIssuer)
-	out.Serial = fmt.Sprintf("%x", cert.SerialNumber)
-	out.NotBefore, out.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
-}
-
-// oidEmail is the attribute emailAddress (RFC 2985, section 5.2.1), which
-// Okta's own certificates have and pkix writes as bytes.
-var oidEmail = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
-
-// distinguishedName is a name as RFC 4514 writes it, with emailAddress as a
-// word; "" for one that is none.
-func distinguishedName(der []byte) string {
-	var rdns pkix.RDNSequence
-	if rest, err := asn1.Unmarshal(der, &rdns); err != nil || len(rest) > 0 {
-		return ""
-	}
-	var parts []string
-	for _, set := range slices.Backward(rdns) {
-		if len(set) == 1 && set[0].Type.Equal(oidEmail) {
-			// The type is as long as a word, and the value is escaped as a CN's is.
-			value := pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: set[0].Value}}}.String()
-			parts = append(parts, "emailAddress="+strings.TrimPrefix(value, "CN="))
-			continue
-		}
-		parts = append(parts, pkix.RDNSequence{set}.String())
-	}
-	return strings.Join(parts, ",")
 }

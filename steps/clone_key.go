@@ -56,7 +56,9 @@ func (s *CloneKey) Observe(ctx context.Context) error {
 		runner.Warn(ctx, "the certificate of key %s has expired", s.Kid)
 	}
 	found, err := s.find(ctx)
-	s.Present = found
+	if s.Present = found; err == nil && !found {
+		certify(ctx, s.target(), runner.RoleNewKey, key)
+	}
 	return err
 }
 

@@ -112,6 +112,7 @@ func Report(ctx context.Context, c okta.Call) error {
 	call := runner.Call{
 		Method: c.Method, Path: c.Path, Write: c.Write, Again: c.Again,
 		ContentType: c.ContentType, Body: c.Body, Bucket: c.Bucket, PerMinute: c.PerMinute,
+		Scope: okta.ScopeOf(c.Method, c.Path),
 	}
 	if c.TransferEncoding != "" {
 		call.ContentType += "; transfer-encoding=" + c.TransferEncoding
@@ -121,4 +122,10 @@ func Report(ctx context.Context, c okta.Call) error {
 		call.Change = &change
 	}
 	return runner.Report(ctx, call)
+}
+
+// Answered tells the runner how a request of the client was answered. It
+// belongs into okta.Config.OnAnswer.
+func Answered(ctx context.Context, c okta.Call, status int, requestID string) {
+	runner.Answered(ctx, runner.Request{Method: c.Method, Path: c.Path, Status: status, ID: requestID})
 }

@@ -44,6 +44,8 @@ func (s *GenerateKey) Do(ctx context.Context) error {
 	key, err := s.env.Okta.GenerateKey(ctx, s.owner(), s.ValidityYears)
 	if err == nil {
 		s.take(key)
+		// What else its certificate says is Okta's to choose.
+		runner.Certify(ctx, runner.PlannedCertificate{Owner: s.owner().String(), Role: runner.RoleNewKey, Kid: s.Kid, NotBefore: s.Created, NotAfter: s.ExpiresAt}, nil)
 	}
 	return err
 }

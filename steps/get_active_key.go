@@ -28,6 +28,7 @@ func (s *GetActiveKey) Read(ctx context.Context) error {
 	key, err := s.env.activeKey(ctx, s.owner())
 	if err == nil {
 		s.take(key)
+		certify(ctx, s.owner(), runner.RoleSignsNow, key)
 	}
 	return err
 }

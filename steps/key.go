@@ -1,11 +1,13 @@
 package steps
 
 import (
+	"context"
 	"crypto/x509"
 	"time"
 
 	"example.com/rekey/internal/okta"
 	"example.com/rekey/internal/pki"
+	"example.com/rekey/runner"
 )
 
 // KeyOut is what a step yields of a key.
@@ -29,6 +31,15 @@ func (out *KeyOut) take(k okta.Key) {
 		}
 	}
 	out.Created, out.ExpiresAt = validity(k)
+}
+
+// certify tells the plan of a key's certificate.
+func certify(ctx context.Context, o okta.Owner, role string, k okta.Key) {
+	der, err := k.Certificate()
+	if err != nil {
+		der = nil // the kid alone is known
+	}
+	runner.Certify(ctx, runner.PlannedCertificate{Owner: o.String(), Role: role, Kid: k.Kid}, der)
 }
 
 // KeyFacts is what a query yields of a key: also what its certificate says.

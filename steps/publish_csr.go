@@ -118,6 +118,7 @@ func (s *PublishCSR) Do(ctx context.Context) error {
 	key, err := s.env.Okta.PublishCSR(ctx, s.owner(), s.CSRID, s.body(cert.Raw))
 	if err == nil {
 		s.take(key)
+		runner.Certify(ctx, runner.PlannedCertificate{Owner: s.owner().String(), Role: runner.RoleNewKey, Kid: s.Kid}, cert.Raw)
 	}
 	return err
 }

@@ -62,6 +62,7 @@ func (s *SignWithLocalCA) Observe(ctx context.Context) error {
 	}
 	s.Issuer, s.IssuerSHA256 = issuer.Certificate.Subject.String(), pki.Fingerprint(issuer.Certificate.Raw)
 	s.Chain = issuer.ChainPEM()
+	runner.Certify(ctx, runner.PlannedCertificate{Owner: "ca/" + s.Issuer, Role: runner.RoleIssuer}, issuer.Certificate.Raw)
 	der, err := s.request()
 	if err != nil {
 		return err
@@ -94,6 +95,7 @@ func (s *SignWithLocalCA) Do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	runner.Certify(ctx, runner.PlannedCertificate{Owner: "ca/" + s.Issuer, Role: runner.RoleIssued}, cert.DER)
 	return s.take(cert.DER)
 }
 

@@ -52,6 +52,9 @@ func (s *kidSwitch) observe(ctx context.Context, env *Env, o okta.Owner) error {
 		return fmt.Errorf("the certificate of key %s of %s expired on %s: service providers would refuse it; generate or publish a new key",
 			s.Kid, o, end.Format(time.DateOnly))
 	}
+	if s.Kid != s.Previous {
+		certify(ctx, o, runner.RoleWillSign, key)
+	}
 	return nil
 }
 

@@ -22,6 +22,8 @@ var walls = map[string][]string{
 	"internal/pki":      {},
 	"playbooks":         {},
 
+	"internal/typeschema": {}, // for tests alone
+
 	"internal/failpoint": {}, // nothing in an ordinary build: all may import it
 }
 

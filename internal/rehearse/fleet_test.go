@@ -72,7 +72,7 @@ func rehearseFleet(tb testing.TB, sample pki.Sample, n int) {
 	}
 	plan, err := runner.Rehearse(context.Background(), program, runner.RehearsalSpec{
 		Catalogue: catalogue, Clock: runner.Clock{Now: func() time.Time { return now }},
-		Inputs: map[string]any{"apps": apps, "certificate": sample.CertificatePath, "key": sample.KeyPath}, Secrets: map[string]any{"pass": sample.Passphrase}, Bases: o.Bases,
+		Inputs: map[string]any{"apps": apps, "certificate": sample.CertificatePath, "key": sample.KeyPath}, Secrets: map[string]any{"pass": sample.Passphrase}, Bases: o.Bases, Standing: o.Standing,
 	})
 	if err != nil || plan.Body.Failure != nil {
 		tb.Fatal(err, plan.Body.Failure)

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,10 +59,12 @@ func (c *ca) Issue(ctx context.Context, paths steps.CAFiles, r pki.Request, _, _
 func (c *ca) Issued(string, string) (string, bool, error) { return "", false, nil }
 
 // files is the file system of a rehearsal: what is there can be read, what is
-// created is kept in memory.
+// created is kept in memory, and what is removed is so here alone.
 type files struct {
 	mu   sync.Mutex
-	made map[string][]byte
+	made map[string][]byte // what was created; nil: removed
+	log  []touch           // in the order in which it was
+	sum  [32]byte          // of all that was created or removed, whatever the order
 }
 
 // Read returns what was created here, or else what the disk has.
@@ -73,9 +76,44 @@ func (f *files) Read(path string) ([]byte, error) {
 
 func (f *files) read(path string) ([]byte, error) {
 	if data, ok := f.made[filepath.Clean(path)]; ok {
+		if data == nil {
+			return nil, fs.ErrNotExist
+		}
 		return data, nil
 	}
 	return os.ReadFile(path)
+}
+
+// held is a file as it is now, and whether there is one.
+func (f *files) held(path string) ([]byte, bool) {
+	data, err := f.read(path)
+	return data, err == nil
+}
+
+// put has a file hold data, or be gone when that is nil.
+func (f *files) put(path string, data []byte) {
+	before, there := f.held(path)
+	if there && before == nil {
+		before = []byte{}
+	}
+	f.log = append(f.log, touch{path, before})
+	f.weigh(path, before)
+	f.weigh(path, data)
+	if f.made == nil {
+		f.made = map[string][]byte{}
+	}
+	f.made[filepath.Clean(path)] = data
+}
+
+// weigh adds a file to the sum of all, or takes it out again.
+func (f *files) weigh(path string, data []byte) {
+	if data == nil {
+		return
+	}
+	sum := sha256.Sum256(append([]byte(filepath.Clean(path)+"\x00"), data...))
+	for i := range sum {
+		f.sum[i] ^= sum[i]
+	}
 }
 
 // Create keeps a file in memory, if it could be made on disk: its nearest
@@ -98,17 +136,17 @@ func (f *files) Create(path string, data []byte) error {
 			return err
 		}
 	}
-	if f.made == nil {
-		f.made = map[string][]byte{}
-	}
-	f.made[filepath.Clean(path)] = data
+	f.put(path, append([]byte{}, data...))
 	return nil
 }
 
-// Remove forgets a file that was created here.
+// Remove forgets a file.
 func (f *files) Remove(path string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.made, filepath.Clean(path))
+	if _, err := f.read(path); err != nil {
+		return err
+	}
+	f.put(path, nil)
 	return nil
 }

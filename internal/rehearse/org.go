@@ -47,16 +47,18 @@ type Org struct {
 	copy   *sandbox.Org
 	serve  http.RoundTripper
 	client *okta.Client
+	files  files
 
 	mu     sync.Mutex
-	copied map[string]error  // what became of copying each part
-	bases  map[string]string // digest of each part that was copied
-	scopes map[string]bool   // that the steps' requests need
+	copied map[string]error            // what became of copying each part
+	bases  map[string]string           // digest of each part that was copied
+	first  map[string]sandbox.Snapshot // each part as it was copied
+	scopes map[string]bool             // that the steps' requests need
 }
 
 // New prepares a rehearsal. Nothing is read yet.
 func New(opt Options) (*Org, error) {
-	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, copied: map[string]error{}, bases: map[string]string{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
+	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, copied: map[string]error{}, bases: map[string]string{}, first: map[string]sandbox.Snapshot{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
 	still := func() time.Time { return o.now }
 	inner := opt.Live
 	if !opt.Offline {
@@ -108,7 +110,7 @@ func (o *Org) Scopes() []string {
 // Env is what steps reach in the rehearsal.
 func (o *Org) Env() *steps.Env {
 	now := func() time.Time { return o.now }
-	return &steps.Env{Okta: o.client, CA: &ca{now: now}, Files: &files{}, Now: now}
+	return &steps.Env{Okta: o.client, CA: &ca{now: now}, Files: &o.files, Now: now}
 }
 
 // Bases are the digests of the parts of owners that were read from the live

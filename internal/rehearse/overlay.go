@@ -106,6 +106,9 @@ func (o *Org) ensure(ctx context.Context, owner okta.Owner, part string) error {
 	}
 	err := o.fetch(ctx, owner, part)
 	o.copied[name] = err
+	if _, again := o.first[name]; err == nil && !again {
+		o.first[name] = o.copy.Snapshot(owner)
+	}
 	return err
 }
 
@@ -115,7 +118,13 @@ func (o *Org) fetch(ctx context.Context, owner okta.Owner, part string) error {
 		if o.copy.Has(owner) {
 			return nil
 		}
-		return o.copy.Invent(owner, o.now, o.kids...)
+		if err := o.copy.Invent(owner, o.now, o.kids...); err != nil {
+			return err
+		}
+		for _, part := range parts { // all at once
+			o.first[owner.String()+"/"+part] = o.copy.Snapshot(owner)
+		}
+		return nil
 	}
 	if xml, ok := strings.CutPrefix(part, "metadata?"); ok {
 		return o.metadata(ctx, owner, xml)

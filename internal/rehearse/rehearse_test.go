@@ -499,7 +499,7 @@ outputs:
 		}
 		plan, err := runner.Rehearse(context.Background(), program, runner.RehearsalSpec{
 			Catalogue: steps.Catalogue(o.Env()), Clock: runner.Clock{Now: func() time.Time { return now }},
-			Inputs: public, Secrets: secret, Bases: o.Bases,
+			Inputs: public, Secrets: secret, Bases: o.Bases, Standing: o.Standing, InUse: o.InUse,
 		})
 		if err != nil {
 			t.Fatal(err)

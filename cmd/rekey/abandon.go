@@ -67,7 +67,7 @@ func (a *app) abandon(ctx context.Context, text, because string, yes bool) error
 		return a.abandonCode(ctx, id, err)
 	}
 	if noted {
-		_, err = fmt.Fprintf(a.stdout, "Run %s: given up; its journal was left as it is\n", view.Visible(id))
+		_, err = fmt.Fprintf(a.text(), "Run %s: given up; its journal was left as it is\n", view.Visible(id))
 		return err
 	}
 	return a.conclusion(local, id)
@@ -79,7 +79,7 @@ func (a *app) conclusion(local *runner.Local, id string) error {
 	if err != nil {
 		return err
 	}
-	return view.Result(a.stdout, &stored, a.rollbackLine(id))
+	return view.Result(a.text(), &stored, a.rollbackLine(id))
 }
 
 // mayAbandon refuses a run that there is no use in giving up.

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,24 +38,38 @@ type app struct {
 	keys           sandbox.KeySource // of the --sandbox org; nil: new keys
 	version        string            // "": as the build says
 	hostname       func() (string, error)
+	window         func(io.Writer) (columns, rows int, ok bool) // of a terminal
+	ticks          func() (<-chan time.Time, func())            // a few a second, until stopped
 
 	stateDir string             // --state-dir
 	flags    map[string]*string // of the settings, by their names
 	inVerb   bool               // the arguments were understood, a verb is at work
 	unwatch  func()             // ends the watch for interrupts; nil: there is none
+
+	color    string                    // --color
+	quiet    bool                      // --quiet
+	eventsTo string                    // --events
+	events   *eventLog                 // nil: there is none
+	raw      [2]io.Writer              // stdout and stderr as they were given
+	screen   *view.Screen              // stderr as a terminal; nil: it is none
+	actions  io.Writer                 // takes commands to GitHub; nil: this is not there
+	followed atomic.Pointer[following] // what goes on
+
+	playbook  string      // the file of the one that is carried out; "": it is in none
+	annotated []view.Told // what is put beside the playbook's lines
 }
 
 func newApp() *app {
 	return &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookupEnv: os.LookupEnv, environ: os.Environ,
 		now: time.Now, random: func(b []byte) { rand.Read(b) }, terminal: tty{os.Stdin},
-		hostname: os.Hostname,
+		hostname: os.Hostname, window: windowOf, ticks: tick,
 	}
 }
 
 // main runs the verb that args name and returns the exit code.
 func (a *app) main(ctx context.Context, args []string) int {
-	a.stderr = &lockedWriter{to: a.stderr} // steps side by side tell of what they wait for
+	a.dress()
 	root := a.command()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -93,7 +108,7 @@ const exitHelp = `
 Exit codes:
   0   done, or nothing to do
   1   failed; the org is as before, apart from residues that are listed
-  2   with --detailed-exitcode: the plan has changes
+  2   with --detailed-exitcode: the plan has changes, or the plans differ
   3   invalid playbook, inputs or settings
   4   stopped part-way: interrupted, or kept after a failure
   5   the plan is stale: expired, used before, or the org has moved; nothing was written
@@ -108,12 +123,13 @@ func (a *app) command() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              knownVerb,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if a.inVerb = true; slices.Contains(stoppable, cmd.Name()) {
 				var ctx context.Context
 				ctx, a.unwatch = untilStopped(cmd.Context())
 				cmd.SetContext(ctx)
 			}
+			return a.checkColor()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -125,8 +141,9 @@ func (a *app) command() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.stateDir, "state-dir", "", "`folder` of runs, CA ledger and sandbox (default $REKEY_STATE_DIR, else $XDG_STATE_HOME/rekey, else ~/.local/state/rekey)")
-	root.AddCommand(a.checkCommand(), a.planCommand(), a.runCommand(), a.resumeCommand(), a.rollbackCommand(), a.abandonCommand(), a.runsCommand(),
-		a.showCommand(), a.stepsCommand(), a.schemaCommand(), a.playbooksCommand(), a.sandboxCommand(), a.configCommand(), a.doctorCommand(), a.versionCommand())
+	root.PersistentFlags().StringVar(&a.color, "color", "auto", colorHelp)
+	root.AddCommand(a.checkCommand(), a.planCommand(), a.graphCommand(), a.runCommand(), a.resumeCommand(), a.rollbackCommand(), a.abandonCommand(), a.runsCommand(),
+		a.showCommand(), a.diffCommand(), a.stepsCommand(), a.schemaCommand(), a.playbooksCommand(), a.sandboxCommand(), a.configCommand(), a.doctorCommand(), a.versionCommand())
 	root.SetHelpCommand(&cobra.Command{Use: "help [VERB]", Short: "explain a verb", RunE: func(_ *cobra.Command, args []string) error {
 		cmd, _, err := root.Find(args)
 		if err == nil && cmd == root {
@@ -159,6 +176,10 @@ func knownVerb(root *cobra.Command, args []string) error {
 func takes(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
+		case len(args) == 1 && least == 2:
+			return fmt.Errorf("%s takes %s, and one is missing", cmd.Name(), what)
+		case len(args) < least && least > 1:
+			return fmt.Errorf("%s takes %s, which are missing", cmd.Name(), what)
 		case len(args) < least:
 			return fmt.Errorf("%s takes %s, which is missing", cmd.Name(), what)
 		case len(args) > most && most == 0:
@@ -196,9 +217,17 @@ func (a *app) report(err error) {
 		return
 	}
 	message, hint := explain(err)
-	fmt.Fprintf(a.stderr, "rekey: error: %s\n", view.Visible(message))
+	fmt.Fprintf(a.stderr, "rekey: %s %s\n", a.colors().Bad("error:"), view.Visible(message))
 	if hint != "" {
 		fmt.Fprintf(a.stderr, "rekey: hint: %s\n", view.Visible(hint))
+	}
+	a.annotateError(message, hint)
+}
+
+// inform tells the user something that --quiet does without.
+func (a *app) inform(format string, args ...any) {
+	if !a.quiet {
+		a.note(format, args...)
 	}
 }
 

@@ -108,7 +108,7 @@ func (a *app) check(args []string, opt checkOptions) error {
 			}
 		}
 	}
-	if err := a.showChecks(a.stdout, checks, opt.format); err != nil {
+	if err := a.showChecks(a.faceTo(opt.format), checks, opt.format); err != nil {
 		return err
 	}
 	return exit(code)

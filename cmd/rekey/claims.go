@@ -39,10 +39,17 @@ func (a *app) claim(ctx context.Context, local *runner.Local, id, org string, ow
 // was planned since a turn; see [runner.Local.Turn].
 func (a *app) claimSince(ctx context.Context, local *runner.Local, turn, id, org string, owners []string, timeout time.Duration) (*runner.Claims, error) {
 	host, _ := a.hostname()
+	var seen *following
 	claims, err := local.Claim(ctx, runner.ClaimSpec{
 		Run: id, Org: org, Owners: owners, Host: host, Turn: turn, Wait: timeout,
-		Waiting: func(claimed *runner.ClaimedError) { a.note("%s; waiting for up to %s", claimed.Problem(), timeout) },
+		Waiting: func(claimed *runner.ClaimedError) {
+			a.inform("%s; waiting for up to %s", claimed.Problem(), timeout)
+			seen = a.followWait("for run "+claimed.Run, timeout)
+		},
 	})
+	if seen != nil {
+		seen.stop()
+	}
 	return claims, a.claimCode(ctx, err)
 }
 

@@ -59,7 +59,7 @@ func (a *app) config(ctx context.Context, format string) error {
 		if problems == nil {
 			problems = []*problem{}
 		}
-		if err := view.JSON(a.stdout, map[string]any{"settings": shown, "problems": problems}); err != nil {
+		if err := view.JSON(a.faceTo("json"), map[string]any{"settings": shown, "problems": problems}); err != nil {
 			return err
 		}
 	} else if err := printSettings(a, shown); err != nil {

@@ -143,7 +143,7 @@ func (w *world) call(args ...string) finish {
 type shown struct {
 	runner.Summary
 	Outputs map[string]any
-	Events  []json.RawMessage
+	Events  []json.RawMessage `json:"timeline"`
 }
 
 // run is the run on record; nil when there is none. A case has one at most.

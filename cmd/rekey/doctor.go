@@ -126,7 +126,7 @@ func (e *examination) settings(s *orgSettings, service *serviceApp) {
 
 func (e *examination) print(format string) error {
 	if format == "json" {
-		return view.JSON(e.app.stdout, map[string]any{"checks": e.checks, "ok": e.code() == exitOK})
+		return view.JSON(e.app.faceTo("json"), map[string]any{"checks": e.checks, "ok": e.code() == exitOK})
 	}
 	var rows [][]string
 	for _, c := range e.checks {

@@ -15,7 +15,7 @@ import (
 const (
 	exitOK         = 0
 	exitFailed     = 1  // the org is as before, apart from listed residues
-	exitChanges    = 2  // --detailed-exitcode: the plan has changes
+	exitChanges    = 2  // --detailed-exitcode: the plan has changes, or the plans differ
 	exitInvalid    = 3  // playbook, inputs or settings
 	exitStopped    = 4  // part-way
 	exitStale      = 5  // the plan is stale, nothing was written

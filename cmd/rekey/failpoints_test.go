@@ -32,7 +32,10 @@ var noRun = map[string]string{
 	"(*cmd/rekey.app).sandbox":   "serves the embedded Okta",
 	"(*cmd/rekey.app).source":    "reads a playbook, before a run",
 	"cmd/rekey.readPlaybook":     "reads it",
+	"cmd/rekey.planFrom":         "reads a plan, before a run",
 	"(*cmd/rekey.app).makeState": "makes a folder, which is as good empty as not there",
+	"cmd/rekey.openEventsFile":   "opens what programs are told into, before a run; its end changes nothing of the run",
+	"cmd/rekey.appendTo":         "sums a run up that has stopped",
 	"internal/pki.makeSample":    "makes the sandbox's CA",
 	"internal/pki.writeFile":     "writes it",
 	"runner/journal.openRegular": "opens what is there",
@@ -275,6 +278,7 @@ func (f *flanks) hits() (found []flank) {
 // TestFailpointsAreBuilt only with their tag: without it the program has
 // nothing of them, with it each does what it says.
 func TestFailpointsAreBuilt(t *testing.T) {
+	t.Parallel()
 	sites := []string{"REKEY_FAILPOINT", "journal.fsync.before", "request.write.after", "lock.flock.after"}
 	without, err := os.ReadFile(build(t, "example.com/rekey/cmd/rekey"))
 	if err != nil {

@@ -206,8 +206,11 @@ func (g *given) file(pair string) error {
 		g.values[name] = nil
 		return nil
 	}
-	text := strings.TrimSuffix(string(data), "\n")
-	g.parse(in, strings.TrimSuffix(text, "\r"), "--input-file "+name)
+	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if in.Secret {
+		g.app.mask(text)
+	}
+	g.parse(in, text, "--input-file "+name)
 	return nil
 }
 

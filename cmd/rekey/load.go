@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/rekey/internal/view"
 	"example.com/rekey/playbooks"
 	"example.com/rekey/runner"
 	"example.com/rekey/runner/binding"
@@ -44,6 +45,7 @@ func (a *app) source(arg string) (name string, text []byte, err error) {
 	if err != nil {
 		return arg, nil, invalid("the playbook cannot be read: "+err.Error(), "give the path of a file that you may read")
 	}
+	a.playbook = arg
 	return arg, text, nil
 }
 
@@ -101,6 +103,9 @@ func compile(name string, text []byte) (*runner.Program, runner.Faults) {
 // faulty prints faults to stderr and returns the error that sums them up.
 func (a *app) faulty(faults runner.Faults, text []byte, name string) error {
 	faults.Render(a.stderr, text)
+	if a.actions != nil && name == a.playbook {
+		view.CheckGitHub(a.actions, []view.Check{{File: name, Faults: faults}})
+	}
 	return invalid(fmt.Sprintf("%s has %s; nothing was sent", name, countErrors(faults)), "")
 }
 

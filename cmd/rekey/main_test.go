@@ -27,7 +27,13 @@ var (
 // the command rekey, with the clock that REKEY_TEST_NOW gives. The product
 // knows no such variable.
 func TestMain(m *testing.M) {
-	testscript.Main(patient{m}, map[string]func(){"rekey": func() { os.Exit(start(testApp())) }})
+	testscript.Main(patient{m}, map[string]func(){"rekey": func() {
+		a := testApp()
+		if os.Getenv("REKEY_TEST_NOW") == "" {
+			a.ticks = tick
+		}
+		os.Exit(overseen(a))
+	}})
 }
 
 // patient runs the tests with more of them side by side than there are
@@ -47,6 +53,7 @@ func testApp() *app {
 	a.version = "test"
 	a.hostname = func() (string, error) { return "host", nil }
 	a.keys = &sandbox.Pool{}
+	a.ticks = func() (<-chan time.Time, func()) { return nil, func() {} } // no clock of the machine's
 	if text := os.Getenv("REKEY_TEST_NOW"); text != "" {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -103,5 +110,5 @@ func setup(env *testscript.Env) error {
 	env.Setenv("REKEY_STATE_DIR", env.WorkDir+"/state")
 	env.Setenv("REKEY_TEST_NOW", "2026-01-15T12:00:00Z")
 	env.Setenv("GORACE", "atexit_sleep_ms=1") // a process with the race detector lingers for a second otherwise
-	return nil
+	return watchScript(env)
 }

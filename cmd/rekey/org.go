@@ -122,11 +122,14 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 		return nil, err
 	}
 	still := runner.Clock{Now: func() time.Time { return now }}
+	seen := o.app.followPlan(p)
 	plan, err := runner.Rehearse(ctx, p, runner.RehearsalSpec{
 		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
 		Org: o.name, Offline: o.offline, RateShare: o.share, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Moved: moved(rehearsal.Env()),
-		Access: func() *runner.Access { return steps.AccessOf(rehearsal.Scopes()) },
+		Standing: rehearsal.Standing, InUse: rehearsal.InUse, Access: func() *runner.Access { return steps.AccessOf(rehearsal.Scopes()) },
+		Watch: seen.take,
 	})
+	seen.stop()
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
@@ -144,7 +147,7 @@ func moved(env *steps.Env) runner.Moved {
 // be answered.
 func (o *org) env(local *runner.Local) (*steps.Env, error) {
 	config := o.config
-	config.OnCall = steps.Report
+	config.OnCall, config.OnAnswer = steps.Report, steps.Answered
 	client, err := okta.New(config)
 	if err != nil {
 		return nil, err
@@ -276,5 +279,10 @@ func (f *filler) ca() error {
 	return nil
 }
 
-// say prints a line that is no result; "" is an empty one.
-func (a *app) say(text string) { fmt.Fprintln(a.stderr, view.Visible(text)) }
+// say prints a line that is no result, unless it is to be quiet; "" is an empty
+// one.
+func (a *app) say(text string) {
+	if !a.quiet {
+		fmt.Fprintln(a.stderr, view.Visible(text))
+	}
+}

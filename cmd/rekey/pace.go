@@ -48,10 +48,7 @@ func shareOf(text string) int {
 // pace has the clients of an org keep within a share of its limits, together.
 func (a *app) pace(c *okta.Config, percent int) {
 	c.Pace = okta.NewPacer(percent)
-	c.OnWait = func(_ context.Context, w okta.Wait) {
-		what, text, _ := strings.Cut(w.String(), " ")
-		a.say(fmt.Sprintf("  %-10s %s", what, text)) // as a line of the run's progress
-	}
+	c.OnWait = func(_ context.Context, w okta.Wait) { a.waits(w) }
 }
 
 // rateFlags make the sandbox refuse calls.

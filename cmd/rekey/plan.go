@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type planFlags struct {
 	org       orgFlags
 	onFailure string
 	format    string
+	verbose   bool
 	detailed  bool
 	out       string // the file to save the plan in
 	expires   time.Duration
@@ -27,6 +29,7 @@ func (f *planFlags) register(cmd *cobra.Command) {
 	f.inputs.register(cmd)
 	cmd.Flags().BoolVar(&f.org.sandbox, "sandbox", false, "work on the embedded org of the state folder; inputs not given get values by name")
 	cmd.Flags().StringVar(&f.onFailure, "on-failure", "", "rollback or keep, instead of the playbook's `mode`")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show of each step its request, what it is given and sees, and its undo")
 	rateShareFlag(cmd, &f.org.rateShare)
 }
 
@@ -40,13 +43,27 @@ func (f *planFlags) check() error {
 		return err
 	}
 	switch {
+	case f.verbose && f.format != "text":
+		return usage("--verbose and --format "+f.format+" are given together", "that format has everything anyway: leave --verbose out")
 	case f.out != "" && f.org.offline:
 		return usage("--out and --offline are given together", "a plan of an invented org cannot be carried out: leave one of them out")
+	case f.out == "-":
+		return usage("--out - is no file", "a plan that can be carried out is saved in one; --format json prints one to look at")
 	case f.out != "" && f.expires <= 0:
 		return usage("--expires is not positive", "give a duration such as 24h")
 	}
-	return oneOf("format", f.format, "text", "json")
+	return planFaces().check(f.format)
 }
+
+const planFormatHelp = `
+Formats:
+  text      for people
+  markdown  one comment for a pull request, cut at 65,000 characters; its first
+            line is a marker by which the comment is found again and updated:
+            <!-- rekey plan: PLAYBOOK org=ORG inputs=DIGEST -->
+  json      for programs
+  html      one page without scripts, for a browser
+`
 
 func (a *app) planCommand() *cobra.Command {
 	f := &planFlags{}
@@ -55,7 +72,7 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Carry a playbook out in a copy of the org and show what it would do. The org
 is only read: the connection to it cannot send anything but GET. Secrets that
 are not given are not asked for; what needs them is shown as not checked.
-` + inputHelp,
+` + planFormatHelp + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.out == "" && cmd.Flags().Changed("out") {
@@ -69,12 +86,21 @@ are not given are not asked for; what needs them is shown as not checked.
 	}
 	f.register(cmd)
 	a.registerSettings(cmd)
+	a.quietFlag(cmd)
 	cmd.Flags().StringVar(&f.out, "out", "", "save the plan in a `file`, for rekey run --plan")
 	cmd.Flags().DurationVar(&f.expires, "expires", defaultExpiry, "with --out: how long it may be carried out")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&f.format, "format", "text", planFaces().usage())
 	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if the plan has changes")
 	cmd.Flags().BoolVar(&f.org.offline, "offline", false, "ask no org and invent the owners: a review without credentials")
 	return cmd
+}
+
+// show shows a plan in the format that was asked for.
+func (f *planFlags) show(w io.Writer, plan *runner.Plan) error {
+	if f.verbose {
+		return view.PlanDetails(w, plan)
+	}
+	return planFaces().show(w, f.format, plan)
 }
 
 // prepare checks a playbook and opens the org that it is for; nothing is sent.
@@ -92,7 +118,7 @@ func (a *app) prepare(ctx context.Context, playbook string, f orgFlags) (*runner
 
 // plan makes a plan and prints it.
 func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
-	if err := f.check(); err != nil {
+	if err := cmp.Or(f.check(), checkOut(f.out)); err != nil {
 		return err
 	}
 	program, org, err := a.prepare(ctx, playbook, f.org)
@@ -109,14 +135,15 @@ func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
 			return err
 		}
 	}
-	if err := a.printPlan(made.plan, f.format); err != nil {
+	if err := f.show(a.faceTo(f.format), made.plan); err != nil {
 		return err
 	}
+	a.summarizePlan(made.plan)
 	if err := failedPlan(made.plan); err != nil {
 		return err
 	}
 	if f.out != "" {
-		a.note("saved in %s; until %s `rekey run %s --plan %s%s` carries it out, once", f.out, made.plan.Header.Expires.UTC().Format(time.RFC3339), quoted(playbook), quoted(f.out), a.stateFlag())
+		a.inform("saved in %s; until %s `rekey run %s --plan %s%s` carries it out, once", f.out, made.plan.Header.Expires.UTC().Format(time.RFC3339), quoted(playbook), quoted(f.out), a.stateFlag())
 	}
 	if f.detailed && made.plan.Body.Changes() {
 		return exit(exitChanges)
@@ -153,17 +180,6 @@ func (a *app) rehearsed(ctx context.Context, p *runner.Program, o *org, f *planF
 	return r, err
 }
 
-func (a *app) printPlan(plan *runner.Plan, format string) error {
-	if format == "text" {
-		return view.PlanText(a.stdout, plan)
-	}
-	data, err := plan.Encode()
-	if err == nil {
-		_, err = a.stdout.Write(data)
-	}
-	return err
-}
-
 // failedPlan is the error of a plan whose run would fail. Why is said in the
 // plan.
 func failedPlan(plan *runner.Plan) error {
@@ -172,6 +188,9 @@ func failedPlan(plan *runner.Plan) error {
 		return nil
 	}
 	message := "the run would fail"
+	if plan.Body.Rollback != nil {
+		message = "the run could not be undone"
+	}
 	if f.Step != "" {
 		message += " at step " + f.Step
 	}

@@ -48,7 +48,7 @@ func launch(ts *testscript.TestScript, stdout, stderr io.Writer, program string,
 	ts.Check(err)
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = ts.MkAbs("."), stdout, stderr, os.Environ()
-	names := []string{"HOME", "USER", "REKEY_STATE_DIR", "REKEY_TEST_NOW", "GORACE"}
+	names := []string{"HOME", "USER", "REKEY_STATE_DIR", "REKEY_TEST_NOW", "GORACE", canariesEnv}
 	for _, name := range append(names, signInSettings...) {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}

@@ -175,7 +175,7 @@ func (w *watched) recorded(shown []byte, plan string) *sentWrites {
 			Kind, Step string
 			Out        map[string]any
 			Write      *plannedWrite
-		}
+		} `json:"timeline"`
 	}
 	if err := json.Unmarshal(shown, &run); err != nil {
 		w.t.Fatal(err)

@@ -21,10 +21,14 @@ one. Only the secrets that the remaining steps need are asked for; they come
 from REKEY_INPUT_NAME, --input-file or the prompt.
 ` + decideHelp,
 		Args: takes(1, 1, "a RUN"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.resume(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.telling(cmd, func(ctx context.Context) error { return a.resume(ctx, args[0], f) })
+		},
 	}
 	f.register(cmd)
 	a.registerSettings(cmd)
+	a.quietFlag(cmd)
+	a.eventsFlag(cmd)
 	cmd.Flags().StringArrayVar(&f.files, "input-file", nil, "read one secret from a file, `name=path`; one newline at its end is dropped")
 	return cmd
 }
@@ -45,8 +49,10 @@ func (a *app) resume(ctx context.Context, text string, f *takeUpFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := view.Resume(a.stderr, &t.run, t.program, t.machine, t.decisions); err != nil {
-		return err
+	if !a.quiet || !f.yes {
+		if err := view.Resume(a.stderr, &t.run, t.program, t.machine, t.decisions); err != nil {
+			return err
+		}
 	}
 	if err := t.approve(ctx, f.yes, "Go on with this in "+t.org.name+"?"); err != nil {
 		return err

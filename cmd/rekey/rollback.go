@@ -20,10 +20,14 @@ else has switched since is never overwritten. The org is the one that the run
 worked on.
 ` + decideHelp,
 		Args: takes(1, 1, "a RUN"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.rollback(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.telling(cmd, func(ctx context.Context) error { return a.rollback(ctx, args[0], f) })
+		},
 	}
 	f.register(cmd)
 	a.registerSettings(cmd)
+	a.quietFlag(cmd)
+	a.eventsFlag(cmd)
 	return cmd
 }
 
@@ -38,8 +42,10 @@ func (a *app) rollback(ctx context.Context, text string, f *takeUpFlags) error {
 	}
 	defer t.close()
 	t.run.Plan, _ = t.local.PlanOf(t.run.Info()) // without it the step types tell as well, less exactly
-	if err := view.Undo(a.stderr, &t.run, t.program); err != nil {
-		return err
+	if !a.quiet || !f.yes {
+		if err := view.Undo(a.stderr, &t.run, t.program); err != nil {
+			return err
+		}
 	}
 	if err := t.approve(ctx, f.yes || !t.run.Remains(), "Undo this in "+t.org.name+"?"); err != nil {
 		return err

@@ -36,6 +36,10 @@ func (a *app) runCommand() *cobra.Command {
 before it undone, unless on_failure says keep. An interrupt lets the write in
 flight finish, records it and stops; rekey resume goes on with the run, rekey
 rollback undoes it.
+
+With --events programs are told what happens; rekey schema --of events
+describes the form. With GITHUB_ACTIONS=true the log has groups, annotations
+and masks, and the step a summary.
 ` + inputHelp,
 		Args: takes(1, 1, "a PLAYBOOK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,15 +49,20 @@ rollback undoes it.
 			if f.dryRun && f.plan != "" {
 				return usage("--dry-run and --plan are given together", "a plan is the outcome of a dry run: leave one of them out")
 			}
+			if f.dryRun && a.eventsTo != "" {
+				return usage("--dry-run and --events are given together", "a dry run is no run: leave one of them out")
+			}
 			if f.dryRun {
 				return a.plan(cmd.Context(), args[0], &f.planFlags)
 			}
 			f.shareGiven = cmd.Flags().Changed("rate-share")
-			return a.run(cmd.Context(), args[0], f)
+			return a.telling(cmd, func(ctx context.Context) error { return a.run(ctx, args[0], f) })
 		},
 	}
 	f.register(cmd)
 	a.registerSettings(cmd)
+	a.quietFlag(cmd)
+	a.eventsFlag(cmd)
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before the first write")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "make the plan only, as plan does")
 	cmd.Flags().StringVar(&f.plan, "plan", "", "carry out the plan that plan --out saved in a `file`, and nothing else; inputs come from it")
@@ -111,7 +120,7 @@ func (a *app) run(ctx context.Context, playbook string, f *runFlags) error {
 		return err
 	}
 	defer a.release(claims)
-	if err := view.PlanText(a.stderr, made.plan); err != nil {
+	if err := a.showPlan(made.plan, f); err != nil {
 		return err
 	}
 	if err := failedPlan(made.plan); err != nil {
@@ -184,7 +193,6 @@ func (a *app) approve(ctx context.Context, yes bool, question string) error {
 func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made *rehearsal, id string, f *runFlags) error {
 	local := a.local(o.dir)
 	local.Settle = f.settle
-	local.Watch = view.NewProgress(program).Watch(a.stderr)
 	env, err := o.env(local)
 	if err != nil {
 		return err
@@ -192,7 +200,10 @@ func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made
 	now := a.now()
 	a.say("")
 	a.say("Run " + id)
-	done := a.announceStop(ctx, id)
+	a.begun(id, program, o)
+	seen := a.followRun(program, f.settle, nil)
+	local.Watch = seen.take
+	done := a.announceStop(ctx, id, seen)
 	m, err := local.Run(ctx, program, steps.Catalogue(env), runner.Spec{
 		ID: id, Tool: a.tool(), Who: a.who(), Org: o.name, Inputs: made.public, Secrets: made.secret,
 		OnFailure: made.plan.Body.OnFailure, Plan: made.plan, Moved: moved(env), StartedAt: now,
@@ -205,17 +216,20 @@ func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made
 }
 
 // announceStop tells, as soon as the run is interrupted, what happens now. The
-// function that it returns ends that.
-func (a *app) announceStop(ctx context.Context, id string) (done func()) {
+// function that it returns ends that, and with it what is seen of the run.
+func (a *app) announceStop(ctx context.Context, id string, seen *following) (done func()) {
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(told)
+		a.events.tell(view.Told{Event: view.ToldInterrupted})
+		seen.interrupted()
 		a.note("interrupted: a write in flight is finished and recorded first, then the run stops (interrupt again to end it at once); `%s` goes on with it, `%s` undoes it", a.runLine("resume", id), a.rollbackLine(id))
 	})
 	return func() {
 		if !stop() {
 			<-told
 		}
+		seen.stop()
 	}
 }
 
@@ -226,11 +240,13 @@ func (a *app) conclude(local *runner.Local, id string, m *runner.Machine, rollba
 		return err
 	}
 	stored.Plan, _ = local.PlanOf(stored.Info())
+	a.events.stopped(string(m.State()))
 	a.say("")
-	if err := view.Result(a.stdout, &stored, a.rollbackLine(id)); err != nil {
+	if err := view.Result(a.text(), &stored, a.rollbackLine(id)); err != nil {
 		// What the run did is done, whoever can read of it.
 		a.note("run %s: %s, but that cannot be printed: %v", id, m.State(), err)
 	}
+	a.summarizeRun(local, &stored)
 	if cure := m.Cure(); cure != "" {
 		a.note("hint: %s", cure)
 	}

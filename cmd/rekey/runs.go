@@ -54,12 +54,12 @@ func (a *app) runs(format string) error {
 	})
 	switch {
 	case format == "json":
-		return view.JSON(a.stdout, summaries)
+		return view.JSON(a.faceTo(format), summaries)
 	case len(summaries) == 0:
 		a.say("There are no runs in " + dir + ".")
 		return nil
 	}
-	return view.Runs(a.stdout, summaries)
+	return view.Runs(a.text(), summaries)
 }
 
 func (a *app) showCommand() *cobra.Command {
@@ -85,7 +85,7 @@ changed, taken away or added since.`,
 			return a.show(args[0], format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&format, "format", "text", runFaces().usage())
 	cmd.Flags().BoolVar(&verify, "verify", false, "verify the journal and print its head hash")
 	cmd.Flags().StringVar(&head, "head", "", "with --verify: the head hash that the journal must have")
 	return cmd
@@ -107,43 +107,17 @@ func (a *app) verify(text, head string) error {
 	if run.Torn > 0 && !run.Alive {
 		torn = fmt.Sprintf("; what follows, %s of a line that was cut short, is set aside when the run is taken up", plural(run.Torn, "byte"))
 	}
-	_, err = fmt.Fprintf(a.stdout, "run %s: %s verified, head %s%s\n", id, plural(len(run.Events), "line"), run.Head, torn)
+	_, err = fmt.Fprintf(a.text(), "run %s: %s verified, head %s%s\n", id, plural(len(run.Events), "line"), run.Head, torn)
 	return err
 }
 
-// shownRun is a run as JSON.
-type shownRun struct {
-	runner.Summary
-	Inputs  map[string]any `json:"inputs"`
-	Secrets []string       `json:"secrets,omitempty"`
-	Outputs map[string]any `json:"outputs,omitempty"`
-	Events  []runner.Timed `json:"events"`
-}
-
 func (a *app) show(text, format string) error {
-	if err := oneOf("format", format, "text", "json"); err != nil {
+	if err := runFaces().check(format); err != nil {
 		return err
 	}
 	local, run, err := a.findRun(text)
 	if err != nil {
 		return err
 	}
-	if format == "text" {
-		program, _ := programOf(&run) // without it steps are shown by their ids
-		run.Plan, _ = local.PlanOf(run.Info())
-		if err := view.Show(a.stdout, &run, program, a.rollbackLine(run.Info().ID)); err != nil {
-			return err
-		}
-		if text := holds(local, run.Summary()); text != "" {
-			_, err = fmt.Fprintln(a.stdout, view.Visible(text))
-		}
-		return err
-	}
-	shown := shownRun{Summary: run.Summary(), Inputs: run.Info().Inputs, Secrets: run.Info().Secrets, Events: run.Events}
-	for _, e := range run.Events {
-		if e.Kind == runner.EvOutputs {
-			shown.Outputs = e.Values
-		}
-	}
-	return view.JSON(a.stdout, shown)
+	return runFaces().show(a.faceTo(format), format, a.facts(local, &run))
 }

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
+	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
 	"example.com/rekey/runner/journal"
 )
@@ -27,17 +32,87 @@ func (a *app) savePlan(plan *runner.Plan, path string, expires time.Duration) er
 	return nil
 }
 
+// planBegin is how each saved plan begins.
+const planBegin = "{\n  \"header\": {\n"
+
+// checkOut refuses a file to save a plan in, before one is made, where it cannot
+// be saved, and where it would take the place of anything but a plan. None is
+// empty.
+func checkOut(path string) error {
+	if path == "" {
+		return nil
+	}
+	cannot := func(err error) error {
+		return invalid("the plan cannot be saved: "+err.Error(), "nothing was done; give --out a file in a folder that is there and that you may write to")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err = os.Stat(filepath.Dir(path)); err != nil {
+			return cannot(err)
+		}
+		return nil
+	case err != nil:
+		return cannot(err)
+	case !info.Mode().IsRegular():
+		return invalid(path+" is there, and is no regular file", "nothing was done; give --out another file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return cannot(err)
+	}
+	defer file.Close()
+	ours, err := beginsAs(file, planBegin)
+	if err == nil && !ours {
+		return invalid(path+" is there, and is no plan", "nothing was done; give --out another file, or remove this one")
+	}
+	if err != nil {
+		return cannot(err)
+	}
+	return nil
+}
+
+// maxPlan bounds what is read of a plan, in bytes: several times what thousands
+// of apps take.
+const maxPlan = 256 << 20
+
 // readPlan reads a saved plan.
 func readPlan(path string) (*runner.Plan, error) {
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
-		return nil, invalid("the plan cannot be read: "+err.Error(), "give --plan a file that `rekey plan --out` wrote")
+		return nil, invalid("the plan cannot be read: "+err.Error(), "give a file that `rekey plan --out` wrote")
 	}
-	plan, err := runner.DecodePlan(data)
+	defer file.Close()
+	return planFrom(path, file, maxPlan)
+}
+
+// planFrom reads what is to be a plan, and to have no more than most bytes; name
+// is where it comes from.
+func planFrom(name string, from io.Reader, most int64) (*runner.Plan, error) {
+	data, err := io.ReadAll(io.LimitReader(from, most+1))
+	switch {
+	case err != nil:
+		return nil, invalid("the plan cannot be read: "+err.Error(), "give a file that `rekey plan --out` wrote")
+	case int64(len(data)) > most:
+		return nil, invalid(fmt.Sprintf("%s is no plan: it has more than %d MiB", name, most>>20), "give a file that `rekey plan --out` wrote")
+	}
+	plan, err := runner.DecodePlan(view.AsEncoded(data))
+	if err != nil && isReport(data) {
+		err = errors.New("it is a run, and no plan")
+	}
 	if err != nil {
-		return nil, invalid(fmt.Sprintf("%s: %v", path, err), "make a new one with `rekey plan --out`")
+		return nil, invalid(fmt.Sprintf("%s: %v", name, err), "make a new one with `rekey plan --out`")
 	}
 	return plan, nil
+}
+
+// isReport reports whether a text is what show prints of a run as JSON.
+func isReport(data []byte) bool {
+	var r struct {
+		Format   int               `json:"format"`
+		Timeline []json.RawMessage `json:"timeline"`
+	}
+	return json.Unmarshal(data, &r) == nil && r.Format > 0 && r.Timeline != nil
 }
 
 // stale ends a run that its plan no longer fits, before anything is written.

@@ -27,6 +27,20 @@ func (a *hesitant) Read(p []byte) (int, error) {
 	return a.Reader.Read(p)
 }
 
+// What is to be a plan is not read without end, and a run is told from one.
+func TestPlanFrom(t *testing.T) {
+	for text, want := range map[string]string{
+		strings.Repeat("0", 1<<20):         "f.json: it is no plan, or was cut short",
+		strings.Repeat("0", 1<<20+1):       "f.json is no plan: it has more than 1 MiB",
+		`{"format": 1, "timeline": []}`:    "f.json: it is a run, and no plan",
+		`{"format": 1, "timelines": null}`: "f.json: it is JSON, but no plan",
+	} {
+		if _, err := planFrom("f.json", strings.NewReader(text), 1<<20); err == nil || !strings.HasPrefix(err.Error(), want) || exitCode(err) != exitInvalid {
+			t.Errorf("%.40s: %v, want %s", text, err, want)
+		}
+	}
+}
+
 // A saved plan that is in time when it is read may have expired when it has its
 // owners, or its answer: it is looked at again.
 func TestPlanThatExpiresMeanwhile(t *testing.T) {

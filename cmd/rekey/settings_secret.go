@@ -58,7 +58,9 @@ func (s *orgSettings) tokenFile(f *found) (string, bool) {
 	case openToOthers(path):
 		s.fault(f.name, f, "names a file that others can read"+shownPath(f.value), "chmod 600 "+quoted(path)+", and replace the token if others may have read it")
 	default:
-		return strings.TrimSpace(line), true
+		token := strings.TrimSpace(line)
+		s.app.mask(token)
+		return token, true
 	}
 	return "", false
 }
@@ -71,7 +73,7 @@ func (s *orgSettings) tokenCommand(ctx context.Context, f *found) (string, bool)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", f.value)
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &beginning{&out}, s.app.stderr
+	cmd.Stdout, cmd.Stderr = &beginning{&out}, s.app.ofPrograms()
 	cmd.WaitDelay = time.Second // for what it left behind
 	err := cmd.Run()
 	var exited *exec.ExitError
@@ -89,6 +91,7 @@ func (s *orgSettings) tokenCommand(ctx context.Context, f *found) (string, bool)
 	case line == "":
 		s.fault(f.name, f, "is a command whose first line is empty", cure)
 	default:
+		s.app.mask(line)
 		return line, true
 	}
 	return "", false

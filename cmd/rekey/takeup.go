@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/rekey/internal/okta"
-	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
 	"example.com/rekey/steps"
 )
@@ -162,12 +161,7 @@ func (t *takenUp) approve(ctx context.Context, yes bool, question string) error 
 // goOn has the run carried on by a method of the backend, and says how it ended.
 func (t *takenUp) goOn(ctx context.Context, rollback bool,
 	carryOn func(context.Context, string, *runner.Program, *runner.Catalogue, runner.TakeUp) (*runner.Machine, error), with runner.TakeUp) error {
-	// The journal is told anew from its start, so that steps are named by what
-	// they did.
 	a, id := t.app, t.run.Info().ID
-	progress := view.NewProgress(t.program)
-	progress.Skip(t.run.Events)
-	t.local.Watch = progress.Watch(a.stderr)
 	env, err := t.org.env(t.local)
 	if err != nil {
 		return err
@@ -181,10 +175,13 @@ func (t *takenUp) goOn(ctx context.Context, rollback bool,
 		if len(steps) > 1 {
 			each = "their writes happened, for up to %s each"
 		}
-		a.note("in flight: %s; looking whether "+each, someOf(steps), t.local.Settle)
+		a.inform("in flight: %s; looking whether "+each, someOf(steps), t.local.Settle)
 	}
 	with.Moved, with.Unused = moved(env), a.unused
-	done := a.announceStop(ctx, id)
+	a.begun(id, t.program, t.org)
+	seen := a.followRun(t.program, t.local.Settle, t.run.Events)
+	t.local.Watch = seen.take
+	done := a.announceStop(ctx, id, seen)
 	m, err := carryOn(ctx, id, t.program, steps.Catalogue(env), with)
 	done()
 	if wrong := (*runner.SettingError)(nil); errors.As(err, &wrong) {

@@ -10,14 +10,30 @@ import (
 	"example.com/rekey/runner"
 )
 
-// PlanText shows a plan for review. What a reviewer must weigh comes first:
-// how many writes, what users notice, cautions. Then each step, and at the
-// end, where the eye rests, the failure that the run would meet.
-func PlanText(w io.Writer, plan *runner.Plan) error {
-	p := &planPage{body: &plan.Body, tree: newPlanTree(&plan.Body)}
-	p.head(plan.Header)
+// PlanText shows a plan for review. What a reviewer must weigh comes first: how
+// many writes, what users notice and from when on, cautions. Then each step on
+// a line, the certificates, what the rehearsed rollback left, and at the end,
+// where the eye rests, the failure that the run would meet.
+func PlanText(w io.Writer, plan *runner.Plan) error { return showPlan(w, plan, false) }
+
+// PlanDetails shows a plan as PlanText does, and of each step its request with
+// the body, what it is given and sees, and how it is undone; of certificates
+// the fingerprints.
+func PlanDetails(w io.Writer, plan *runner.Plan) error { return showPlan(w, plan, true) }
+
+func showPlan(w io.Writer, plan *runner.Plan, details bool) error {
+	p := &planPage{body: &plan.Body, tree: newPlanTree(&plan.Body), details: details}
+	p.printf("Plan: %s %s\n\n", Visible(p.body.Playbook), Visible(p.body.Version))
+	if p.body.Offline {
+		p.wrapped("  ! ", "OFFLINE: no org was asked. The owners named here were invented, with plausible keys; "+
+			"whether they exist, and what state they are in, is not checked.")
+		p.line("")
+	}
 	p.summary()
+	p.head(plan.Header)
 	p.steps()
+	p.certificates()
+	p.rollback()
 	p.rest()
 	p.failure()
 	return p.to(w)
@@ -27,17 +43,12 @@ type planPage struct {
 	page
 	body    *runner.PlanBody
 	tree    *planTree
+	details bool
 	differs bool // something on it differs from item to item
 }
 
 func (p *planPage) head(h runner.PlanHeader) {
 	b := p.body
-	p.printf("Plan: %s %s\n\n", Visible(b.Playbook), Visible(b.Version))
-	if b.Offline {
-		p.wrapped("  ! ", "OFFLINE: no org was asked. The owners named here were invented, with plausible keys; "+
-			"whether they exist, and what state they are in, is not checked.")
-		p.line("")
-	}
 	p.line("  org         " + Visible(b.Org))
 	made := clock(h.MadeAt)
 	if h.Who != "" {
@@ -48,13 +59,7 @@ func (p *planPage) head(h runner.PlanHeader) {
 	}
 	p.line("  made        " + made)
 	p.line("  on failure  " + onFailure(b.OnFailure))
-	inputs := maps.Clone(b.Inputs)
-	for _, name := range b.Secrets {
-		if inputs == nil {
-			inputs = map[string]any{}
-		}
-		inputs[name] = "(secret)"
-	}
+	inputs := shownInputs(b.Inputs, b.Secrets)
 	prefix := "  inputs      "
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		p.line(fmt.Sprintf("%s%s = %s", prefix, Visible(name), short(inputs[name])))
@@ -72,119 +77,60 @@ func onFailure(mode string) string {
 
 // summary counts, and draws together what a reviewer must not miss.
 func (p *planPage) summary() {
-	toOrg, here := 0, 0
-	for _, s := range p.body.Steps {
-		switch {
-		case s.Write == nil || s.Undone:
-		case remote(s.Write):
-			toOrg++
-		default:
-			here++
-		}
-	}
-	switch {
-	case p.body.Failure != nil:
+	toOrg, here := p.tree.writes()
+	switch f := p.body.Failure; {
+	case f != nil && p.body.Rollback != nil:
+		p.line("This run could not be undone; see the end.")
+	case f != nil:
 		p.line("This run would fail; see the end.")
 	case toOrg+here == 0:
-		p.wrapped("", p.nothing())
+		p.wrapped("", p.tree.nothing())
 	default:
-		p.line(fmt.Sprintf("%s to the org, %s on this machine.", count(toOrg, "write"), count(here, "write")))
+		p.line(bothWrites(toOrg, here) + ".")
 	}
 	p.failures()
-	notices := p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
-		if s.Notice != "" && s.Write != nil && !s.Undone {
-			note("  ! users notice ", s.Notice)
-		}
-	})
-	if notices == 0 && toOrg > 0 && p.body.Failure == nil {
-		p.line("  Users notice nothing.")
+	p.noticed(toOrg)
+	if text := p.tree.expired(); text != "" {
+		p.wrapped("  ! ", "expired: "+text)
 	}
-	p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
-		if s.Kept && s.Write != nil && !s.Undone {
-			note("  ! not undone ", "the playbook says rollback: skip")
-		}
-	})
-	p.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
-		if s.Caution != "" {
-			note("  ! caution ", s.Caution)
-		}
-		for _, text := range s.Warnings {
-			note("  ! warning ", text)
-		}
-		for _, text := range s.NotChecked {
-			note("  ? not checked ", text)
-		}
-	})
+	p.cautions()
 	for _, text := range p.body.Warnings {
 		p.wrapped("  ! ", "warning: "+text)
 	}
 	p.line("")
 }
 
-// nothing says why a plan writes nothing.
-func (p *planPage) nothing() string {
-	var empty []string
-	for _, l := range p.tree.order {
-		if name := Visible(l.name()); len(l.Items) == 0 && !slices.Contains(empty, name) {
-			empty = append(empty, name)
+// noticed says what users notice, and from when on.
+func (p *planPage) noticed(writes int) {
+	from := p.tree.noticed()
+	if from == "" {
+		if writes > 0 && p.body.Failure == nil {
+			p.line("  Users notice nothing.")
 		}
+		return
 	}
-	switch {
-	case slices.ContainsFunc(p.body.Steps, func(s runner.PlannedStep) bool { return s.Unchanged }):
-		return "Nothing to change: everything is in place already."
-	case len(empty) > 0:
-		return fmt.Sprintf("Nothing to do: the %s of %s %s empty.", plural(len(empty), "list", "lists"),
-			strings.Join(empty, ", "), plural(len(empty), "is", "are"))
+	notes := p.tree.notices()
+	if len(notes) == 1 {
+		p.common("  ! ", "users notice "+notes[0].about()+" "+from+": "+notes[0].text)
+		return
 	}
-	return "Nothing to do: no step would write."
-}
-
-func (p *planPage) steps() {
-	for i, e := range p.tree.top {
-		if e.loop != nil {
-			p.loop(fmt.Sprintf("%3d. ", i+1), e.loop)
-			continue
-		}
-		p.step(i+1, e.step)
+	p.wrapped("  ! ", "users notice "+from+":")
+	for _, n := range notes {
+		p.common("    ", n.about()+": "+n.text)
 	}
 }
 
-// step shows one step: its change on the line that the eye finds first, what
-// it means below.
-func (p *planPage) step(number int, s *runner.PlannedStep) {
-	title := fmt.Sprintf("%3d. %s (%s)", number, Visible(s.Step), Visible(s.Type))
-	if s.Name != "" {
-		title += ": " + Visible(s.Name)
-	}
-	p.line(title)
-	switch failed := p.body.Failure != nil && p.body.Failure.Step == s.Step; {
-	case failed:
-		p.line("     x would fail, see below")
-	case s.Condition != nil && !*s.Condition:
-		p.line("     . skipped: its condition is false")
-	case s.Type == blockType:
-		p.line("     . its condition holds: the steps in it follow")
-	case !s.Action:
-		p.line("     . reads only")
-	case s.Unchanged:
-		p.wrapped("     = no change: ", s.Change)
-	default:
-		p.wrapped("     "+mark(s)+" ", s.Change)
-	}
-	if s.Write != nil {
-		p.write(s.Write)
-	}
-	if s.Notice != "" && s.Write != nil {
-		p.wrapped("       users    ", s.Notice)
-	}
-	if s.Write != nil {
-		p.undo(s)
-	}
-	if text := tries(s); text != "" {
-		p.line("       tries    " + text)
-	}
-	if s.Assertions > 0 {
-		p.line("       asserts  " + count(s.Assertions, "condition") + " held")
+// cautions are what else a reviewer must weigh.
+func (p *planPage) cautions() {
+	for _, n := range p.tree.cautions() {
+		sign, write := "  ! ", p.common
+		if n.kind == notChecked {
+			sign = "  ? "
+		}
+		if n.items == 1 {
+			write = p.wrapped
+		}
+		write(sign, strings.ToLower(n.kind)+" "+n.about()+": "+n.text)
 	}
 }
 
@@ -197,28 +143,6 @@ func mark(s *runner.PlannedStep) string {
 		return "-"
 	}
 	return "+"
-}
-
-func (p *page) write(w *runner.Write) {
-	if !remote(w) {
-		p.line("       here     " + Visible(strings.ToLower(w.Method)+" "+w.Path))
-		return
-	}
-	p.line("       request  " + Visible(w.Method+" "+w.Path))
-	if w.Change != nil {
-		p.line("                " + Visible(w.Change.Pointer))
-		p.line("                from " + Value(w.Change.From))
-		p.line("                to   " + Value(w.Change.To))
-	}
-}
-
-func (p *planPage) undo(s *runner.PlannedStep) {
-	p.line("       undo     " + undoWords(s))
-	for _, r := range s.Residues {
-		if r.Effect != runner.Kept {
-			p.wrapped("                ", residue(r))
-		}
-	}
 }
 
 // tries says how often a step is tried, and how long at most; empty if that is
@@ -291,7 +215,11 @@ func (p *planPage) rest() {
 		var calls []string
 		for _, name := range slices.Sorted(maps.Keys(p.body.Calls)) {
 			b := p.body.Calls[name]
-			calls = append(calls, fmt.Sprintf("%s of %s (%d a minute)", number(b.Calls), Visible(name), b.PerMinute))
+			text := fmt.Sprintf("%s of %s (%s a minute", number(b.Calls), Visible(name), number(b.PerMinute))
+			if wait := b.Wait(p.body.RateShare); wait > 0 {
+				text += ", so " + expected(wait.String())
+			}
+			calls = append(calls, text+")")
 		}
 		p.line("")
 		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. The limits are those that an org has by default; the run uses %d%% of each at most.",
@@ -328,6 +256,9 @@ func expected(d string) string {
 	if d == "0s" {
 		return "a second"
 	}
+	if rest, whole := strings.CutSuffix(d, "m0s"); whole {
+		return rest + "m"
+	}
 	return d
 }
 
@@ -336,12 +267,14 @@ func (p *planPage) failure() {
 	if f == nil {
 		return
 	}
-	p.line("")
-	if f.Step != "" {
-		p.line("THE RUN WOULD FAIL at step " + Visible(f.Step) + ":")
-	} else {
-		p.line("THE RUN WOULD FAIL:")
+	what := "THE RUN WOULD FAIL"
+	if p.body.Rollback != nil {
+		what = "THE RUN COULD NOT BE UNDONE"
 	}
+	if f.Step != "" {
+		what += " at step " + Visible(f.Step)
+	}
+	p.line("\n" + what + ":")
 	p.line("  " + Visible(f.Message)) // whole, so that it can be searched for
 	p.line("Nothing was written.")
 }

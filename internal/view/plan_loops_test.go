@@ -101,9 +101,47 @@ func planText(t *testing.T, plan *runner.Plan) string {
 	return b.String()
 }
 
+func planDetails(t *testing.T, plan *runner.Plan) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := PlanDetails(&b, plan); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// reviewed is a plan with the certificates of its apps and its rollback.
+func reviewed(plan *runner.Plan) *runner.Plan {
+	b := &plan.Body
+	b.Rollback = &runner.PlannedRollback{}
+	for i, s := range b.Steps {
+		if s.Undone {
+			b.Rollback.Residues = append(b.Rollback.Residues, s.Residues...)
+		}
+		if s.Undone || s.Write == nil {
+			continue
+		}
+		owner := "app/" + s.Item
+		switch s.Type {
+		case "generate_key":
+			left := i%1000 - 30
+			b.Certificates = append(b.Certificates,
+				runner.PlannedCertificate{Owner: owner, Role: runner.RoleSignsNow, Step: s.Step, Kid: fmt.Sprintf("kidBefore-%05d_0123456789abcdefghij", i), NotBefore: at.AddDate(-2, 0, 0), NotAfter: at.AddDate(0, 0, left), DaysLeft: &left},
+				runner.PlannedCertificate{Owner: owner, Role: runner.RoleWillSign, Step: s.Step, Kid: s.Residues[0].ID, NotBefore: at, NotAfter: at.AddDate(2, 0, 0)})
+			b.Rollback.Residues = append(b.Rollback.Residues, s.Residues...)
+			b.Rollback.Steps = append(b.Rollback.Steps, runner.PlannedUndo{Step: s.Step, Residues: s.Residues})
+		default:
+			b.Rollback.Steps = append(b.Rollback.Steps, runner.PlannedUndo{Step: s.Step, Write: s.Write})
+		}
+	}
+	slices.Reverse(b.Rollback.Steps)
+	return plan
+}
+
 func TestPlanOfLoop(t *testing.T) {
-	golden(t, "plan-loop.txt", func(b *bytes.Buffer) error { return PlanText(b, fleet(50, nil)) })
-	golden(t, "plan-loop-exceptions.txt", func(b *bytes.Buffer) error { return PlanText(b, fleet(50, exceptions())) })
+	golden(t, "plan-loop.txt", func(b *bytes.Buffer) error { return PlanText(b, reviewed(fleet(50, nil))) })
+	golden(t, "plan-loop-details.txt", func(b *bytes.Buffer) error { return PlanDetails(b, reviewed(fleet(50, nil))) })
+	golden(t, "plan-loop-exceptions.txt", func(b *bytes.Buffer) error { return PlanText(b, reviewed(fleet(50, exceptions()))) })
 	golden(t, "plan-loop-failed.txt", func(b *bytes.Buffer) error {
 		plan := fleet(50, exceptions())
 		body := &plan.Body
@@ -174,7 +212,7 @@ func TestPlanIsShort(t *testing.T) {
 			return steps
 		},
 	} {
-		text := planText(t, fleet(1000, change))
+		text := planText(t, reviewed(fleet(1000, change)))
 		if lines := strings.Count(text, "\n"); lines > 40 {
 			t.Errorf("%s: %d lines\n%s", name, lines, text)
 		}
@@ -183,7 +221,7 @@ func TestPlanIsShort(t *testing.T) {
 		}
 	}
 	many := 0
-	text := planText(t, fleet(1000, func(key string, steps []runner.PlannedStep) []runner.PlannedStep {
+	text := planText(t, reviewed(fleet(1000, func(key string, steps []runner.PlannedStep) []runner.PlannedStep {
 		many++
 		if many%2 == 0 {
 			steps = steps[:1]
@@ -192,7 +230,7 @@ func TestPlanIsShort(t *testing.T) {
 		}
 		steps[0].Warnings = slices.Repeat([]string{"careful"}, many%9)
 		return steps
-	}))
+	})))
 	if lines := strings.Count(text, "\n"); lines > 80 {
 		t.Errorf("many exceptions: %d lines\n%s", lines, text)
 	}
@@ -205,7 +243,7 @@ func TestPlanIsShort(t *testing.T) {
 
 // TestPlanOfMany holds the grouping to a time that only a linear one has.
 func TestPlanOfMany(t *testing.T) {
-	plan := fleet(5000, exceptions())
+	plan := reviewed(fleet(5000, exceptions()))
 	start := time.Now()
 	if err := PlanText(io.Discard, plan); err != nil {
 		t.Fatal(err)
@@ -217,8 +255,9 @@ func TestPlanOfMany(t *testing.T) {
 
 func BenchmarkPlanText(b *testing.B) {
 	for _, n := range []int{1250, 2500, 5000} {
-		plan := fleet(n, exceptions())
+		plan := reviewed(fleet(n, exceptions()))
 		b.Run(fmt.Sprintf("items=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
 			for b.Loop() {
 				if err := PlanText(io.Discard, plan); err != nil {
 					b.Fatal(err)
@@ -376,8 +415,11 @@ func TestPlanSaysTries(t *testing.T) {
 		return steps
 	})
 	plan.Body.Steps = append(plan.Body.Steps, runner.PlannedStep{Step: "look", Type: "get_app", Tries: 2})
-	text := planText(t, plan)
-	for _, want := range []string{"\n         tries    up to 3, each at most 30s\n", "\n       tries    up to 2\n"} {
+	if text := planText(t, plan); !strings.Contains(text, "+ gen (generate_key, stays, up to 3 tries): ") {
+		t.Errorf("the tries are missing in\n%s", text)
+	}
+	text := planDetails(t, plan)
+	for _, want := range []string{"\n            tries    up to 3, each at most 30s\n", "\n        tries    up to 2\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}
@@ -390,8 +432,8 @@ func TestUndoOfUnknown(t *testing.T) {
 	steps := rotation("gen", "0oa1", "")[1:2]
 	steps[0].Residues = nil
 	plan := &runner.Plan{Body: runner.PlanBody{Steps: steps, Failure: &runner.PlanFailure{Message: "no"}}}
-	if want := "undo     something harmless stays, as of every generate_key\n"; !strings.Contains(planText(t, plan), want) {
-		t.Errorf("%q is missing in\n%s", want, planText(t, plan))
+	if want := "undo     something harmless stays, as of every generate_key\n"; !strings.Contains(planDetails(t, plan), want) {
+		t.Errorf("%q is missing in\n%s", want, planDetails(t, plan))
 	}
 }
 
@@ -404,7 +446,7 @@ func TestShortKeys(t *testing.T) {
 		plan.Body.Steps = append(plan.Body.Steps, runner.PlannedStep{Step: "fleet[" + key + "].export", Loop: "fleet", Item: key, Type: "export_certificate", Action: true,
 			Change: fmt.Sprintf("write out/%s-cert_%s.pem in run-Site%04d-x", key, key, 1000+i), Undo: runner.UndoExact, Write: &runner.Write{Method: "CREATE", Path: "out/" + key + "-cert.pem"}})
 	}
-	text := planText(t, plan)
+	text := planDetails(t, plan)
 	for _, want := range []string{"write out/{site}-cert_{site}.pem in run-…-x\n", "create out/{site}-cert.pem\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)

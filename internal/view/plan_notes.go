@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,13 +11,20 @@ import (
 
 // failures says in the summary how many items of the loops would fail.
 func (p *planPage) failures() {
-	if p.body.Failure != nil {
-		return
+	for _, text := range p.tree.failing() {
+		p.wrapped("  ! ", text)
+	}
+}
+
+// failing says how many items of the loops would fail while the run goes on.
+func (t *planTree) failing() (out []string) {
+	if t.body.Failure != nil {
+		return nil
 	}
 	var order []string
 	failed, total := map[string]int{}, map[string]int{}
 	most := map[string]int{}
-	for _, l := range p.tree.order {
+	for _, l := range t.order {
 		name := l.name()
 		if total[name] == 0 {
 			order = append(order, name)
@@ -27,15 +35,68 @@ func (p *planPage) failures() {
 	}
 	for _, name := range order {
 		if failed[name] > 0 {
-			p.wrapped("  ! ", fmt.Sprintf("%s: %s of %s would fail, and be undone; the others go on (max_failures is %d)",
+			out = append(out, fmt.Sprintf("%s: %s of %s would fail, and be undone; the others go on (max_failures is %d)",
 				name, number(failed[name]), count(total[name], "item"), most[name]))
 		}
 	}
+	return out
 }
 
-// notes writes what tell notes of the steps: a line for each outside of loops,
-// one for all items of a loop of which it says the same. It returns how many.
-func (p *planPage) notes(tell func(s *runner.PlannedStep, note func(kind, text string))) int {
+// notChecked is the kind of what a plan could not look at.
+const notChecked = "Not checked"
+
+// noteKinds are what a reviewer must weigh besides what users notice, what
+// weighs most first.
+var noteKinds = [...]string{"Not undone", "Irreversible", "Caution", "Warning", notChecked}
+
+// weigh notes what a reviewer must weigh of a step besides what users notice.
+func weigh(s *runner.PlannedStep, note func(kind, text string)) {
+	if s.Kept && s.Write != nil && !s.Undone {
+		note("Not undone", "the playbook says rollback: skip")
+	}
+	switch {
+	case s.Caution != "":
+		note("Caution", s.Caution)
+	case s.Undo == runner.UndoIrreversible && s.Write != nil:
+		note("Irreversible", s.Change)
+	}
+	for _, text := range s.Warnings {
+		note("Warning", text)
+	}
+	for _, text := range s.NotChecked {
+		note(notChecked, text)
+	}
+}
+
+// cautions are what a reviewer must weigh besides what users notice.
+func (t *planTree) cautions() []planNote {
+	notes := t.notes(weigh)
+	slices.SortStableFunc(notes, func(a, b planNote) int {
+		return cmp.Compare(slices.Index(noteKinds[:], a.kind), slices.Index(noteKinds[:], b.kind))
+	})
+	return notes
+}
+
+// planNote is what a reviewer must not miss of a step, or of all items of a
+// loop of which it says the same.
+type planNote struct {
+	kind, text string
+	step       string // its name; of several items with variables in place of keys
+	items      int
+}
+
+// about names of what the note is.
+func (n planNote) about() string {
+	if n.items == 1 {
+		return n.step
+	}
+	return fmt.Sprintf("%s (%s)", n.step, count(n.items, "item"))
+}
+
+// notes gathers what tell notes of the steps: a note for each outside of loops,
+// one for all items of a loop of which it says the same. A topic of which much
+// is said has several notes.
+func (t *planTree) notes(tell func(s *runner.PlannedStep, note func(kind, text string))) (out []planNote) {
 	const few = 3
 	type said struct {
 		text  common
@@ -52,14 +113,11 @@ func (p *planPage) notes(tell func(s *runner.PlannedStep, note func(kind, text s
 	}
 	var order []*topic
 	at := map[string]*topic{}
-	for i := range p.body.Steps {
-		s := &p.body.Steps[i]
-		item := p.tree.items[s.Loop+"["+s.Item+"]"]
+	for i := range t.body.Steps {
+		s := &t.body.Steps[i]
+		names := t.namesOf(s.Step)
 		tell(s, func(kind, text string) {
-			name, general := s.Step, text
-			if s.Loop != "" && item != nil {
-				name, general = item.names.name(s.Step), item.names.text(text)
-			}
+			name, general := names.name(s.Step), names.text(text)
 			key := kind + "\x00" + name
 			t := at[key]
 			if t == nil || s.Loop == "" {
@@ -85,14 +143,14 @@ func (p *planPage) notes(tell func(s *runner.PlannedStep, note func(kind, text s
 	}
 	for _, t := range order {
 		for _, one := range t.all {
+			n := planNote{kind: t.kind, text: one.text.String(), step: one.as, items: one.items}
 			if one.items == 1 {
-				p.wrapped(t.kind[:4], fmt.Sprintf("%s%s: %s", t.kind[4:], one.step, one.first))
-				continue
+				n.text, n.step = one.first, one.step
 			}
-			p.common(t.kind[:4], fmt.Sprintf("%s%s (%s): %s", t.kind[4:], one.as, count(one.items, "item"), one.text.String()))
+			out = append(out, n)
 		}
 	}
-	return len(order)
+	return out
 }
 
 // legend says what stands for something else.

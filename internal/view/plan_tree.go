@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ type planItem struct {
 // planTree puts the steps of a plan, which are one after the other, into the
 // loops that they are in.
 type planTree struct {
+	body  *runner.PlanBody
 	top   []planEntry
 	order []*planLoop
 	loops map[string]*planLoop
@@ -52,7 +54,7 @@ type planTree struct {
 }
 
 func newPlanTree(body *runner.PlanBody) *planTree {
-	t := &planTree{loops: map[string]*planLoop{}, items: map[string]*planItem{}}
+	t := &planTree{body: body, loops: map[string]*planLoop{}, items: map[string]*planItem{}}
 	single := map[string]bool{} // items that are one step
 	for i := range body.Steps {
 		if s := &body.Steps[i]; s.Loop != "" {
@@ -118,6 +120,53 @@ func (t *planTree) place(l *planLoop) {
 			next.around.entries = append(next.around.entries, planEntry{loop: next})
 		}
 	}
+}
+
+// namesOf is what a step is called for all items that it is in.
+func (t *planTree) namesOf(step string) aliases {
+	if item := t.items[itemAround(step)]; item != nil {
+		return item.names
+	}
+	return nil
+}
+
+// writes counts what goes to the org, and what stays on this machine.
+func (t *planTree) writes() (org, here int) {
+	for i := range t.body.Steps {
+		if s := &t.body.Steps[i]; !s.Undone {
+			countWrite(s.Write, &org, &here)
+		}
+	}
+	return org, here
+}
+
+// countWrite counts a write, if it is one.
+func countWrite(w *runner.Write, org, here *int) {
+	switch {
+	case w == nil:
+	case remote(w):
+		*org++
+	default:
+		*here++
+	}
+}
+
+// nothing says why a plan writes nothing.
+func (t *planTree) nothing() string {
+	var empty []string
+	for _, l := range t.order {
+		if name := Visible(l.name()); len(l.Items) == 0 && !slices.Contains(empty, name) {
+			empty = append(empty, name)
+		}
+	}
+	switch {
+	case slices.ContainsFunc(t.body.Steps, func(s runner.PlannedStep) bool { return s.Unchanged }):
+		return "Nothing to change: everything is in place already."
+	case len(empty) > 0:
+		return fmt.Sprintf("Nothing to do: the %s of %s %s empty.", plural(len(empty), "list", "lists"),
+			strings.Join(empty, ", "), plural(len(empty), "is", "are"))
+	}
+	return "Nothing to do: no step would write."
 }
 
 // planGroup are items that do the same.
@@ -248,3 +297,11 @@ func (e planEntry) shape(b *strings.Builder, names aliases, exact bool) {
 
 // remote reports whether a write goes to the org, and not to this machine.
 func remote(w *runner.Write) bool { return strings.HasPrefix(w.Path, apiPath) }
+
+// requestLine is what is sent, or done here.
+func requestLine(w *runner.Write) string {
+	if !remote(w) {
+		return strings.ToLower(w.Method) + " " + w.Path
+	}
+	return w.Method + " " + w.Path
+}

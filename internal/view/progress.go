@@ -2,7 +2,6 @@ package view
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,8 @@ import (
 // Progress tells of a run while it goes on: a plain line for each finished
 // step. Its lines serve the timeline of a run that is long over as well.
 type Progress struct {
+	Colors Colors // of the first word of a line
+
 	program *runner.Program // nil: steps are shown without their change in words
 	steps   map[string]*told
 	loops   map[string]int  // by name: how many items a loop has
@@ -29,6 +30,11 @@ type told struct {
 	lost         bool // the answer to its write was lost; else its process ended
 }
 
+// Line is a line of a run's progress that is about no event.
+func (p *Progress) Line(what, text string) string {
+	return "  " + line{what, text}.painted(p.Colors) + "\n"
+}
+
 // NewProgress makes a Progress for the runs of a program.
 func NewProgress(program *runner.Program) *Progress {
 	return &Progress{
@@ -37,23 +43,25 @@ func NewProgress(program *runner.Program) *Progress {
 	}
 }
 
-// Watch returns a function that writes the lines of each event to w.
-func (p *Progress) Watch(w io.Writer) func(runner.Event) {
-	return func(e runner.Event) {
-		var out page
-		for _, l := range p.lines(e) {
-			l.write(&out, "  ")
-		}
-		out.to(w) // a terminal that is gone stops no run
+// Tell takes up an event and returns the lines that tell of it; "" if there are
+// none.
+func (p *Progress) Tell(e runner.Event) string {
+	var out page
+	for _, l := range p.lines(e) {
+		out.line("  " + l.painted(p.Colors))
 	}
+	return out.String()
 }
 
 type line struct{ what, text string }
 
 // write writes the line behind a prefix. It is not wrapped: a line is what a
 // log keeps and what one searches for.
-func (l line) write(out *page, prefix string) {
-	out.line(prefix + fmt.Sprintf("%-10s", l.what) + " " + Visible(l.text))
+func (l line) write(out *page, prefix string) { out.line(prefix + l.painted(false)) }
+
+// painted is the line with its first word in the colour that it has.
+func (l line) painted(c Colors) string {
+	return c.paint(meaning[l.what], l.what) + strings.Repeat(" ", max(10-len(l.what), 0)) + " " + Visible(l.text)
 }
 
 // lines folds an event and says what a person should hear of it.

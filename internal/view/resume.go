@@ -74,11 +74,9 @@ func (p *resumePage) summary(nothing bool) {
 		switch said := p.said[s.Step].Say; {
 		case stand == runner.StandDoubt && said == "":
 			sought++
-		case stand != runner.StandLeft && (stand != runner.StandDoubt || said != runner.SayNotDone), s.Write == nil, s.Undone:
-		case remote(s.Write):
-			toOrg++
+		case stand != runner.StandLeft && (stand != runner.StandDoubt || said != runner.SayNotDone), s.Undone:
 		default:
-			here++
+			countWrite(s.Write, &toOrg, &here)
 		}
 	}
 	if sought > 0 {
@@ -86,38 +84,40 @@ func (p *resumePage) summary(nothing bool) {
 	}
 	switch {
 	case toOrg+here > 0:
-		p.line(fmt.Sprintf("Left: %s to the org, %s on this machine.", count(toOrg, "write"), count(here, "write")))
+		p.line("Left: " + bothWrites(toOrg, here) + ".")
 	case nothing:
 		p.line("Nothing is left to do but to record its end.")
 	case sought == 0:
 		p.line("Nothing is left to write.")
 	}
-	if p.notices() == 0 && toOrg+sought > 0 {
+	if !p.notices() && toOrg+sought > 0 {
 		p.line("  Users notice nothing.")
 	}
 	p.line("")
 }
 
-// notices says which steps users notice, or noticed already.
-func (p *resumePage) notices() int {
+// notices says which steps users notice, or noticed already; false: there are
+// none.
+func (p *resumePage) notices() bool {
 	since := p.wrote()
-	notes := &planPage{body: p.body, tree: p.tree}
-	n := notes.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
+	notes := p.tree.notes(func(s *runner.PlannedStep, note func(kind, text string)) {
 		at, over := since[s.Step]
 		switch stand := p.machine.Stand(s.Step); {
-		case s.Notice == "" || s.Write == nil || s.Undone:
+		case !noticed(s):
 		case stand == runner.StandLeft, stand == runner.StandDoubt && p.said[s.Step].Say == runner.SayNotDone:
-			note("  ! users notice ", s.Notice)
+			note("", s.Notice)
 		case stand == runner.StandDoubt && p.said[s.Step].Say == "":
-			note("  ! users notice (perhaps already) ", s.Notice)
+			note("(perhaps already) ", s.Notice)
 		case stand == runner.StandDoubt:
-			note("  ! users notice (already) ", s.Notice)
+			note("(already) ", s.Notice)
 		case stand == runner.StandOver && over:
-			note("  ! users notice (already) ", s.Notice+" (it was written at "+clock(at)+")")
+			note("(already) ", s.Notice+" (it was written at "+clock(at)+")")
 		}
 	})
-	p.WriteString(notes.String())
-	return n
+	for _, n := range notes {
+		p.wrapped("  ! ", "users notice "+n.kind+n.about()+": "+n.text)
+	}
+	return len(notes) > 0
 }
 
 // wrote are the steps that wrote and are not undone, and when.

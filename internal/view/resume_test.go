@@ -230,9 +230,9 @@ func TestNotDoneAfterKill(t *testing.T) {
 		"  failed     make: its write did not happen\n":                          append(began("make", "a"), runner.Event{Kind: runner.EvUnknown, Step: "make"}, not),
 	} {
 		var b bytes.Buffer
-		watch := NewProgress(toy(t)).Watch(&b)
+		progress := NewProgress(toy(t))
 		for _, e := range events {
-			watch(e)
+			b.WriteString(progress.Tell(e))
 		}
 		if !strings.HasSuffix(b.String(), want) {
 			t.Errorf("got\n%swant\n%s", b.String(), want)

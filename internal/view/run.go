@@ -73,6 +73,7 @@ func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback 
 	if p.stands() {
 		p.changes()
 	}
+	p.certificates(program)
 	p.outputs()
 	p.adopted()
 	p.notUndone()
@@ -198,83 +199,113 @@ func (p *runPage) header() {
 	}
 	p.line("  by          " + Visible(by))
 	p.line("  on failure  " + onFailure(info.OnFailure))
+	prefix := "  SHA-256     "
+	for _, d := range [][2]string{{"playbook", info.Digest}, {"plan", info.Plan}, {"journal", p.run.Head}} {
+		if d[1] != "" {
+			p.line(fmt.Sprintf("%s%-8s  %s", prefix, d[0], Visible(d[1])))
+			prefix = strings.Repeat(" ", len(prefix))
+		}
+	}
 	if len(info.Inputs)+len(info.Secrets) > 0 {
 		p.line("\nInputs")
-		inputs := map[string]any{}
-		for name, v := range info.Inputs {
-			inputs[name] = v
-		}
-		for _, name := range info.Secrets {
-			inputs[name] = "(secret)"
-		}
-		p.pairs("  ", inputs)
+		p.pairs("  ", shownInputs(info.Inputs, info.Secrets))
 	}
 }
 
 // timeline retells the run from its journal, each write below its step.
 func (p *runPage) timeline(program *runner.Program) {
 	p.line("\nTimeline (UTC)")
-	progress := NewProgress(program)
-	for _, e := range p.run.Events {
-		at := e.Time.UTC().Format("15:04:05")
-		switch e.Kind {
-		case runner.EvCreated:
-			p.line("  " + at + "  started")
-		case runner.EvOpened:
-			p.line("  " + at + "  taken up again")
-		case runner.EvEnded:
-			p.line("  " + at + "  " + e.State.String())
-		default:
-			p.event("  "+at+"  ", progress.lines(e.Event), e.Write)
+	for i, told := range timeline(p.run, program) {
+		var lines []line
+		for _, l := range told.Lines {
+			lines = append(lines, line{l.What, l.Text})
 		}
+		p.event("  "+timeOfDay(told.Time)+"  ", lines, p.run.Events[i].Event)
 	}
 	for _, step := range p.run.InFlight() {
-		p.event("            ", []line{{"in flight", step + ": its write may have left; whoever goes on with the run, or undoes it, finds out first"}}, nil)
+		p.event("            ", []line{{inFlight, step + ": " + mayHaveLeft}}, runner.Event{})
 	}
 }
 
-// event retells one event: what happened, its write below it, and then the
-// rest.
-func (p *runPage) event(prefix string, lines []line, w *runner.Write) {
+// event retells one event: what happened, its write below it, with the ids that
+// the org gave to the tries of it, and then the rest.
+func (p *runPage) event(prefix string, lines []line, e runner.Event) {
 	for i, l := range lines {
 		l.write(&p.page, prefix)
 		prefix = strings.Repeat(" ", len(prefix))
-		if i > 0 || w == nil {
+		if i > 0 || e.Write == nil {
 			continue
 		}
-		text := w.Method + " " + w.Path
+		w := e.Write
+		text := requestLine(w)
 		if w.Change != nil {
 			text += fmt.Sprintf(" (%s from %s to %s)", w.Change.Pointer, Value(w.Change.From), Value(w.Change.To))
+		}
+		var ids []string
+		for _, r := range e.Requests {
+			if r.ID != "" && r.Method == w.Method && r.Path == w.Path {
+				ids = append(ids, r.ID)
+			}
+		}
+		if len(ids) > 0 {
+			text += " [request " + strings.Join(ids, ", ") + "]"
 		}
 		line{"", text}.write(&p.page, prefix)
 	}
 }
 
+// certificates lists those that the run was about.
+func (p *runPage) certificates(program *runner.Program) {
+	for i, c := range certificates(p.run, program) {
+		if i == 0 {
+			p.line("\nCertificates")
+		}
+		text := c.Owner
+		if c.Kid != "" {
+			text += ", key " + c.Kid
+		}
+		p.wrapped(fmt.Sprintf("  %-10s  ", Visible(c.Role)), fmt.Sprintf("%s: from %s to %s%s", text, day(c.NotBefore), day(c.NotAfter), by(&c)))
+		p.line("              SHA-256 " + Visible(c.SHA256))
+	}
+}
+
 // next says what can be done with the run.
 func (p *runPage) next(rollback string) {
+	for i, n := range p.nextSteps(rollback) {
+		if i == 0 {
+			p.line("")
+		}
+		if n.Command != "" {
+			n.Text += ": "
+		}
+		p.line(n.Text + n.Command)
+	}
+}
+
+// nextSteps are what can be done with the run.
+func (p *runPage) nextSteps(rollback string) []ReportNext {
 	s := p.summary.State
 	if s == runner.StateRolledBack || s == runner.StateRunning || rollback == "" || !p.run.Remains() && !s.Resumable() {
-		return
+		return nil
 	}
-	p.line("")
-	switch p.summary.State {
-	case runner.StateRollbackIncomplete:
-		p.line("Once the cause is gone, try the rollback again: " + rollback)
-		p.line("To leave it as it is: " + commandLine("abandon", p.summary, rollback) + " --because \"why\"")
-	case runner.StateDoneWithFailures:
-		p.line("To try the items that failed once more, run the playbook for them alone.")
-		p.line("To undo the others: " + rollback)
-	default:
-		switch {
-		case p.rolled():
-			p.line("To go on undoing it: " + rollback)
-			return
-		case len(p.run.Unclear()) > 0 && s.Resumable():
-			p.line("To undo it, say the same to: " + rollback)
-			return
-		case s.Resumable():
-			p.line("To go on with it: " + commandLine("resume", p.summary, rollback))
+	undo := ReportNext{"To undo it", rollback}
+	switch {
+	case s == runner.StateRollbackIncomplete:
+		return []ReportNext{
+			{"Once the cause is gone, try the rollback again", rollback},
+			{"To leave it as it is", commandLine("abandon", p.summary, rollback) + " --because \"why\""},
 		}
-		p.line("To undo it: " + rollback)
+	case s == runner.StateDoneWithFailures:
+		return []ReportNext{
+			{"To try the items that failed once more, run the playbook for them alone.", ""},
+			{"To undo the others", rollback},
+		}
+	case p.rolled():
+		return []ReportNext{{"To go on undoing it", rollback}}
+	case len(p.run.Unclear()) > 0 && s.Resumable():
+		return []ReportNext{{"To undo it, say the same to", rollback}}
+	case s.Resumable():
+		return []ReportNext{{"To go on with it", commandLine("resume", p.summary, rollback)}, undo}
 	}
+	return []ReportNext{undo}
 }

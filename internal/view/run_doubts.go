@@ -1,9 +1,7 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"example.com/rekey/runner"
@@ -11,42 +9,29 @@ import (
 
 // adopted lists what was found after a lost answer and taken for the step's.
 func (p *runPage) adopted() {
-	var steps []string
-	what := map[string]string{}
-	for _, e := range p.run.Events {
-		switch {
-		case e.Kind == runner.EvUndone:
-			steps = slices.DeleteFunc(steps, func(s string) bool { return s == e.Step })
-		case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Happened && e.Verdict.Decided == "" && e.Out["adopted"] == true:
-			steps = append(steps, e.Step)
-			what[e.Step] = fmt.Sprint(cmp.Or(e.Out["kid"], e.Out["id"]))
-		}
-	}
-	if len(steps) == 0 {
+	all := adopted(p.run)
+	if len(all) == 0 {
 		return
 	}
 	p.line("\nAdopted: found after the answer was lost, and perhaps somebody else's")
-	for i, step := range steps {
-		if p.left(i, len(steps)) {
+	for i, a := range all {
+		if p.left(i, len(all)) {
 			return
 		}
-		p.line("  - " + Visible(step) + ": " + Visible(what[step]))
+		p.line("  - " + Visible(a.Step) + ": " + Visible(a.ID))
 	}
+}
+
+// doubtful reports whether a person must say of writes whether they happened.
+func (p *runPage) doubtful() bool {
+	return p.summary.State == runner.StateRollbackIncomplete || p.summary.State == runner.StateStuck
 }
 
 // unclear lists the writes of which a person must say whether they happened,
 // with the commands that say so.
 func (p *runPage) unclear(rollback string) {
-	verb := "resume"
-	switch p.summary.State {
-	case runner.StateRollbackIncomplete:
-		verb = "rollback"
-	case runner.StateStuck:
-	default:
-		return
-	}
 	doubts := p.run.Unclear()
-	if len(doubts) == 0 || rollback == "" {
+	if !p.doubtful() || len(doubts) == 0 || rollback == "" {
 		return
 	}
 	p.line("\nIn doubt: look at the org, then say what happened")
@@ -55,25 +40,38 @@ func (p *runPage) unclear(rollback string) {
 			return
 		}
 		p.wrapped("  - ", Visible(d.Step+": "+d.Reason))
-		step, command := word(d.Step), commandLine(verb, p.summary, rollback)
-		if d.Undo { // who goes on with the run need not look for it
-			command = rollback
-		}
-		if !d.Creates {
-			p.line(fmt.Sprintf("    it happened:    %s --done %s --because \"how you know\"", command, step))
-		}
-		for j, id := range d.Candidates {
-			if j == someNames {
-				p.line("                    or another of the candidates, in the same way")
-				break
+		for _, a := range answers(d, p.summary, rollback) {
+			if a.Command == "" {
+				p.line(strings.Repeat(" ", 20) + a.Text)
+				continue
 			}
-			p.line(fmt.Sprintf("    it made this:   %s --adopt %s", command, word(d.Step+"="+id)))
+			p.line(fmt.Sprintf("    %-15s %s", a.Text+":", a.Command))
 		}
-		if d.Creates && len(d.Candidates) == 0 {
-			p.line(fmt.Sprintf("    it happened:    %s --adopt %s=ID", command, step))
-		}
-		p.line(fmt.Sprintf("    it did not:     %s --not-done %s", command, step))
 	}
+}
+
+// answers are what a person can say of a write in doubt, each with the command
+// that says it.
+func answers(d runner.Doubt, s runner.Summary, rollback string) (out []ReportNext) {
+	command := commandLine("resume", s, rollback)
+	if d.Undo || s.State == runner.StateRollbackIncomplete { // who goes on with the run need not look for it
+		command = rollback
+	}
+	step := word(d.Step)
+	if !d.Creates {
+		out = append(out, ReportNext{"it happened", fmt.Sprintf("%s --done %s --because \"how you know\"", command, step)})
+	}
+	for j, id := range d.Candidates {
+		if j == someNames {
+			out = append(out, ReportNext{Text: "or another of the candidates, in the same way"})
+			break
+		}
+		out = append(out, ReportNext{"it made this", fmt.Sprintf("%s --adopt %s", command, word(d.Step+"="+id))})
+	}
+	if d.Creates && len(d.Candidates) == 0 {
+		out = append(out, ReportNext{"it happened", fmt.Sprintf("%s --adopt %s=ID", command, step)})
+	}
+	return append(out, ReportNext{"it did not", fmt.Sprintf("%s --not-done %s", command, step)})
 }
 
 // word is a step's name, or more, as a shell takes it for one word.

@@ -80,32 +80,42 @@ type itemFold struct {
 }
 
 func newItemFold(run *runner.StoredRun) *itemFold {
+	playbook, _ := runner.ParsePlaybook("", run.Playbook)
+	f := itemFoldOf(playbook)
+	for _, e := range run.Events {
+		f.take(e.Event)
+	}
+	return f
+}
+
+// itemFoldOf is the fold of a run of the playbook that has only begun.
+func itemFoldOf(playbook *runner.Playbook) *itemFold {
 	f := &itemFold{
 		begun: map[string]bool{}, failed: map[string]bool{}, skipped: map[string]bool{}, over: map[string]bool{},
 		asserted: map[string]int{}, decls: map[string]*runner.StepDecl{},
 	}
-	playbook, _ := runner.ParsePlaybook("", run.Playbook)
 	f.declare(playbook.Steps)
-	for _, e := range run.Events {
-		for _, item := range enclosing(e.Step) {
-			f.begun[item] = true
-		}
-		switch e.Kind {
-		case runner.EvCondition:
-			f.skipped[e.Step] = !*e.Value
-		case runner.EvDone:
-			f.over[e.Step] = true
-		case runner.EvRecovered:
-			f.over[e.Step] = e.Verdict.Outcome == runner.Happened
-		case runner.EvAssertion:
-			if *e.Value {
-				f.asserted[e.Step] = max(f.asserted[e.Step], e.Index+1)
-			}
-		case runner.EvRollback:
-			f.failed[e.Step] = true
-		}
-	}
 	return f
+}
+
+func (f *itemFold) take(e runner.Event) {
+	for _, item := range enclosing(e.Step) {
+		f.begun[item] = true
+	}
+	switch e.Kind {
+	case runner.EvCondition:
+		f.skipped[e.Step] = !*e.Value
+	case runner.EvDone:
+		f.over[e.Step] = true
+	case runner.EvRecovered:
+		f.over[e.Step] = e.Verdict.Outcome == runner.Happened
+	case runner.EvAssertion:
+		if *e.Value {
+			f.asserted[e.Step] = max(f.asserted[e.Step], e.Index+1)
+		}
+	case runner.EvRollback:
+		f.failed[e.Step] = true
+	}
 }
 
 func (f *itemFold) declare(decls []*runner.StepDecl) {

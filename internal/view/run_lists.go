@@ -2,7 +2,6 @@ package view
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,128 +94,91 @@ func (p *runPage) left(i, total int) bool {
 // changes shows, of each object that was changed in place, the value before
 // and after.
 func (p *runPage) changes() {
-	type place struct{ owner, pointer string }
-	var order []place
-	before, after := map[place]any{}, map[place]any{}
-	owner := map[string]string{}
-	lost := map[string]*runner.Write{}
-	planned := plannedWrites(p.run)
-	note := func(step string, w *runner.Write) {
-		at := place{owner[step], w.Change.Pointer}
-		if _, known := before[at]; !known {
-			order = append(order, at)
-			before[at] = w.Change.From
-		}
-		after[at] = w.Change.To
-	}
-	for _, e := range p.run.Events {
-		if len(e.Claims) > 0 {
-			owner[e.Step] = e.Claims[0]
-		}
-		switch {
-		case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Happened:
-			if w := cmp.Or(lost[e.Step], planned[e.Step]); w != nil && w.Change != nil {
-				note(e.Step, w)
-			}
-		case e.Write == nil || e.Write.Change == nil || e.Kind == runner.EvUndoFail: // that did not put it back, or nobody knows
-		case e.Kind == runner.EvUndone && len(order) == 0: // of what nobody knows that it was changed
-		case e.Kind == runner.EvUnknown:
-			lost[e.Step] = e.Write
-		default:
-			note(e.Step, e.Write)
-		}
-	}
-	order = slices.DeleteFunc(order, func(at place) bool { return fmt.Sprint(before[at]) == fmt.Sprint(after[at]) }) // put back
-	slices.SortStableFunc(order, func(a, b place) int {
-		return cmp.Or(strings.Compare(a.owner, b.owner), strings.Compare(a.pointer, b.pointer))
-	})
+	all := changes(p.run)
 	const few = 5
-	if len(order) <= few {
-		for _, at := range order {
-			p.line(fmt.Sprintf("\nChanged  %s %s", Visible(at.owner), Visible(at.pointer)))
-			p.line("  before  " + Value(before[at]))
-			p.line("  after   " + Value(after[at]))
+	if len(all) <= few {
+		for _, c := range all {
+			p.line(fmt.Sprintf("\nChanged  %s %s", Visible(c.Owner), Visible(c.Pointer)))
+			p.line("  before  " + Value(c.Before))
+			p.line("  after   " + Value(c.After))
 		}
 		return
 	}
-	slices.SortStableFunc(order, func(a, b place) int { return strings.Compare(a.pointer, b.pointer) })
-	for len(order) > 0 {
+	slices.SortStableFunc(all, func(a, b ReportChange) int { return strings.Compare(a.Pointer, b.Pointer) })
+	for len(all) > 0 {
 		n := 1
-		for n < len(order) && order[n].pointer == order[0].pointer {
+		for n < len(all) && all[n].Pointer == all[0].Pointer {
 			n++
 		}
-		p.line(fmt.Sprintf("\nChanged  %s of %s", Visible(order[0].pointer), count(n, "owner")))
+		p.line(fmt.Sprintf("\nChanged  %s of %s", Visible(all[0].Pointer), count(n, "owner")))
 		rows := [][]string{{"OWNER", "BEFORE", "AFTER"}}
-		for i, at := range order[:n] {
+		for i, c := range all[:n] {
 			if i == p.most && n > p.most+1 {
 				break
 			}
-			rows = append(rows, []string{Visible(at.owner), Value(before[at]), Value(after[at])})
+			rows = append(rows, []string{Visible(c.Owner), Value(c.Before), Value(c.After)})
 		}
 		p.table("  ", rows)
 		p.left(len(rows)-1, n)
-		order = order[n:]
+		all = all[n:]
 	}
-}
-
-// plannedWrites are the writes of a run's plan, by the names of the steps: what
-// a write was that was found after its process had ended is on record there
-// alone.
-func plannedWrites(run *runner.StoredRun) map[string]*runner.Write {
-	writes := map[string]*runner.Write{}
-	if run.Plan == nil {
-		return writes
-	}
-	for _, s := range yieldsOf(run).body(&run.Plan.Body).Steps {
-		writes[s.Step] = s.Write
-	}
-	return writes
 }
 
 func (p *runPage) outputs() {
-	for _, e := range p.run.Events {
-		if e.Kind == runner.EvOutputs && len(e.Values) > 0 {
-			title := "Outputs"
-			if !well(p.summary.State) {
-				title += " (before it was undone)"
-			}
-			p.line("\n" + title)
-			p.pairs("  ", e.Values)
-		}
+	values := outputs(p.run)
+	if len(values) == 0 {
+		return
 	}
+	title := "Outputs"
+	if !well(p.summary.State) {
+		title += " (before it was undone)"
+	}
+	p.line("\n" + title)
+	p.pairs("  ", values)
 }
 
 // notUndone says what the last rollback could not undo, and why.
 func (p *runPage) notUndone() {
-	var problems []string
-	for _, e := range p.run.Events {
-		switch {
-		case e.Kind == runner.EvRollback && e.Step == "":
-			problems = nil
-		case e.Kind == runner.EvUndoFail:
-			problems = append(problems, e.Step+": "+e.Error)
-		}
-	}
+	problems := notUndone(p.run)
 	if len(problems) > 0 {
 		p.line("\nNot undone")
 	}
-	for i, text := range problems {
+	for i, problem := range problems {
 		if p.left(i, len(problems)) {
 			return
 		}
-		p.line("  - " + Visible(text))
+		p.line("  - " + Visible(problem.Step+": "+problem.Message))
 	}
 }
 
 // stays lists the effects that stay; a short list draws together those of a
 // kind.
 func (p *runPage) stays() {
-	const few = 3
 	all := p.summary.Residues
 	if len(all) == 0 {
 		return
 	}
 	p.line("\nWhat stays")
+	if len(all) <= p.most {
+		for _, r := range all {
+			p.wrapped("  - ", residue(r))
+		}
+		return
+	}
+	kinds := residueKinds(all)
+	for i, text := range kinds {
+		if p.left(i, len(kinds)) {
+			return
+		}
+		p.wrapped("  - ", text)
+	}
+	p.line("    all: " + p.show)
+}
+
+// residueKinds draws effects together that are alike but for their ids, with
+// some of the owners.
+func residueKinds(all []runner.Residue) (out []string) {
+	const few = 3
 	type kind struct {
 		kind, note string
 		effect     runner.Effect
@@ -231,16 +193,7 @@ func (p *runPage) stays() {
 		}
 		alike[k] = append(alike[k], r)
 	}
-	if len(all) <= p.most {
-		for _, r := range all {
-			p.wrapped("  - ", residue(r))
-		}
-		return
-	}
-	for i, k := range order {
-		if p.left(i, len(order)) {
-			return
-		}
+	for _, k := range order {
 		var owners []string
 		for _, r := range alike[k] {
 			if !slices.Contains(owners, r.Owner) && len(owners) < few {
@@ -252,7 +205,7 @@ func (p *runPage) stays() {
 		if rs > few {
 			text = fmt.Sprintf("%s times: %s", number(rs), residue(runner.Residue{Kind: k.kind, Owner: strings.Join(owners, ", ") + " …", Effect: k.effect, Perhaps: k.perhaps, Note: k.note}))
 		}
-		p.wrapped("  - ", text)
+		out = append(out, text)
 	}
-	p.line("    all: " + p.show)
+	return out
 }

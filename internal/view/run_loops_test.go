@@ -96,9 +96,9 @@ func TestRunOfLoop(t *testing.T) {
 		return Result(b, fleetRun(1000, 4, runner.StateDoneWithFailures), rollback)
 	})
 	golden(t, "loop-progress.txt", func(b *bytes.Buffer) error {
-		watch := NewProgress(program).Watch(b)
+		progress := NewProgress(program)
 		for _, e := range fleetRun(3, 3, runner.StateDoneWithFailures).Events {
-			watch(e.Event)
+			b.WriteString(progress.Tell(e.Event))
 		}
 		return nil
 	})
@@ -188,12 +188,11 @@ func TestSoFar(t *testing.T) {
 	}
 }
 
-// TestProgressOfOneItem: what happens to one item is told in lines that all
-// name it, also where nothing was done, kept, or not known.
-func TestProgressOfOneItem(t *testing.T) {
+// itemEvents are those of two items that fail, each in its way.
+func itemEvents() []runner.Event {
 	no := false
 	not := &runner.Verdict{Outcome: runner.Not}
-	events := []runner.Event{
+	return []runner.Event{
 		{Kind: runner.EvItems, Step: "fleet", Keys: []string{"a", "b"}, Items: []any{"a", "b"}},
 		{Kind: runner.EvFailed, Step: "fleet[a].gen", Error: "no"},
 		{Kind: runner.EvRollback, Step: "fleet[a]", Reason: "step fleet[a].gen: no"},
@@ -212,11 +211,16 @@ func TestProgressOfOneItem(t *testing.T) {
 		{Kind: runner.EvFailed, Step: "fleet", Error: "2 of 2 items failed (max_failures is 0); fleet[a]: no"},
 		{Kind: runner.EvDone, Step: "fleet", Out: map[string]any{"total": 2, "failed": 0}},
 	}
+}
+
+// TestProgressOfOneItem: what happens to one item is told in lines that all
+// name it, also where nothing was done, kept, or not known.
+func TestProgressOfOneItem(t *testing.T) {
 	for name, program := range map[string]*runner.Program{"loop-progress-items.txt": fleetProgram(t), "loop-progress-unnamed.txt": nil} {
 		golden(t, name, func(b *bytes.Buffer) error {
-			watch := NewProgress(program).Watch(b)
-			for _, e := range events {
-				watch(e)
+			progress := NewProgress(program)
+			for _, e := range itemEvents() {
+				b.WriteString(progress.Tell(e))
 			}
 			return nil
 		})

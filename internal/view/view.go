@@ -1,10 +1,17 @@
-// Package view shows plans, runs and the reference of step types to people
-// and to programs. It turns the runner's data into text and JSON and adds
-// nothing to them: what a view says can be found in the plan or the journal.
+// Package view shows plans, what plans differ in, runs, faults and the reference
+// of step types to people and to programs. It turns the runner's data into faces
+// and adds nothing to them: what a view says can be found in the plan or the
+// journal. The faces are text for a terminal, Markdown for a comment on GitHub,
+// pages of HTML, pictures (SVG, and flowcharts in mermaid's language), lines of
+// JSON as things happen, JSON as a whole, SARIF and GitHub's commands for faults.
 //
 // Much of what is shown comes from an org and was typed by somebody else: a
-// label, an error's text. It is data. Every text passes through [Visible], so
-// that none of it can move a terminal's cursor or hide a line.
+// label, an error's text. It is data, and each face has its own escape for it,
+// in one file: text has [Visible] (view.go), so that none of it can move a
+// terminal's cursor or hide a line; a log on GitHub has [Harmless] besides
+// (github_log.go); Markdown has code spans (md.go), HTML its templates (html.go),
+// SVG and mermaid what draws them (svg_render.go, mermaid.go). JSON has its own
+// quotes, and on such a log [HarmlessJSON] (events.go).
 package view
 
 import (
@@ -91,14 +98,30 @@ func (p *page) printf(format string, args ...any) { fmt.Fprintf(&p.Builder, form
 // line writes a line without trailing blanks.
 func (p *page) line(text string) { p.WriteString(strings.TrimRight(text, " ") + "\n") }
 
+// What a page remembers of a text that was wrapped, until it is written: where
+// the text begins, and which ends of lines are none of its own.
+const (
+	hangs = "\x00"
+	soft  = "\x01"
+)
+
 // wrapped writes text behind a prefix, and its further lines behind as many
 // blanks.
 func (p *page) wrapped(prefix, text string) {
-	room := max(Width-utf8.RuneCountInString(prefix), 40)
-	for _, line := range wrap(Visible(text), room) {
-		p.line(prefix + line)
-		prefix = strings.Repeat(" ", utf8.RuneCountInString(prefix))
+	if strings.TrimSpace(text) == "" {
+		p.line(prefix)
+		return
 	}
+	room := max(Width-utf8.RuneCountInString(prefix), 40)
+	p.WriteString(prefix + hangs)
+	blanks := strings.Repeat(" ", utf8.RuneCountInString(prefix))
+	for i, line := range wrap(Visible(text), room) {
+		if i > 0 {
+			p.WriteString(soft + "\n" + blanks)
+		}
+		p.WriteString(line)
+	}
+	p.WriteString("\n")
 }
 
 // wrap breaks a text at blanks into lines of at most width columns; a word
@@ -154,9 +177,43 @@ func (p *page) table(prefix string, rows [][]string) {
 	}
 }
 
+// to writes the page; what is wrapped, for the width of a narrower terminal.
 func (p *page) to(w io.Writer) error {
-	_, err := io.WriteString(w, p.String())
+	var b strings.Builder
+	screen, narrow := w.(*Screen)
+	narrow = narrow && screen.Columns() < Width
+	for l := range strings.SplitAfterSeq(p.String(), "\n") {
+		if narrow && strings.HasSuffix(l, soft+"\n") {
+			b.WriteString(strings.TrimSuffix(l, soft+"\n") + soft)
+			continue
+		}
+		b.WriteString(l)
+	}
+	text := b.String()
+	if narrow {
+		text = rewrapped(text, screen.Columns())
+	}
+	_, err := io.WriteString(w, strings.NewReplacer(hangs, "", soft, "").Replace(text))
 	return err
+}
+
+// shownInputs are the inputs that a playbook was given, the secret ones without
+// a value: whatever the values hold of a secret is none that may be shown.
+func shownInputs(values map[string]any, secrets []string) map[string]any {
+	shown := map[string]any{}
+	maps.Copy(shown, values)
+	for _, name := range secrets {
+		shown[name] = "(secret)"
+	}
+	return shown
+}
+
+// beginningOf is the beginning of a text that is too long to be read.
+func beginningOf(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most-1]) + differs
 }
 
 // count is a number with its noun.
@@ -169,6 +226,9 @@ func count(n int, noun string) string {
 
 // clock is a time to the second, in UTC: whoever reads it may be elsewhere.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// timeOfDay is a time to the second where the day is known, in UTC as well.
+func timeOfDay(t time.Time) string { return t.UTC().Format(time.TimeOnly) }
 
 // FirstSentence is the beginning of a text up to its first full stop.
 func FirstSentence(text string) string {

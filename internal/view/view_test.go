@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -122,6 +123,10 @@ func everything() *runner.Plan {
 				{Step: "gone", Type: "destroy", Action: true, Change: "destroy x", Undo: runner.UndoIrreversible, Caution: "this cannot be undone",
 					Write:    &runner.Write{Method: "DELETE", Path: "/api/v1/x/1"},
 					Residues: []runner.Residue{{Owner: "app/0oa1", Kind: "x", ID: "1", Effect: runner.Destroyed, Note: "it is gone"}}},
+				{Step: "send", Type: "make", Action: true, Change: "make z", Undo: runner.UndoExact, In: map[string]any{"kid": "k", "text": strings.Repeat("long ", 30)},
+					Saw: map[string]any{"before": []any{}}, Calls: map[string]runner.Bucket{"apps": {Calls: 3, PerMinute: 100}}, Scopes: []string{"x.manage", "x.read"},
+					Write: &runner.Write{Method: "POST", Path: "/api/v1/z", ContentType: "application/json", SHA256: "00",
+						Body: json.RawMessage(`{"credentials":{"password":{"value":"hunter2"},"signing":{"kid":"k"}},"label":"z\u001b","settings":{"app":[{"secret":"hunter3"}],"id":"$<steps.sign.serial>","on":true}}`)}},
 				{Step: "sign", Type: "issue", Action: true, Change: "issue y", Undo: runner.UndoStays, Assertions: 2,
 					Write: &runner.Write{Method: "ISSUE", Path: "CN=CA"}, Warnings: []string{"careful"}, NotChecked: []string{"the key"},
 					Residues: []runner.Residue{{Owner: "ca/CN=CA", Kind: "certificate", ID: "$<steps.sign.serial>", Effect: runner.Added, Perhaps: true}}},
@@ -130,23 +135,48 @@ func everything() *runner.Plan {
 			},
 			Outputs: map[string]any{"kid": "$<steps.sign.serial>"},
 			Calls:   map[string]runner.Bucket{"apps": {Calls: 3, PerMinute: 100}}, RateShare: 50, Expected: "0s",
+			Certificates: []runner.PlannedCertificate{
+				{Owner: "app/0oa1", Role: runner.RoleSignsNow, Step: "switch", Kid: "a", Subject: "CN=a", Issuer: "CN=a", NotBefore: at.AddDate(-3, 0, 0), NotAfter: at.AddDate(0, 0, -3), SHA256: "1a", SHA1: "1b", DaysLeft: new(-3)},
+				{Owner: "ca/CN=CA", Role: runner.RoleIssuer, Step: "sign", Subject: "CN=CA", Issuer: "CN=CA", NotBefore: at.AddDate(-3, 0, 0), NotAfter: at.AddDate(0, 0, 1), SHA256: "2a", SHA1: "2b", DaysLeft: new(1)},
+				{Owner: "app/0oa1", Role: runner.RoleWillSign, Step: "sign", Kid: "$<steps.sign.serial>", Subject: "O=Acme,CN=b\x1b", Issuer: "CN=CA", NotBefore: at, NotAfter: at.AddDate(2, 0, 0)},
+				{Owner: "app/0oa2", Role: runner.RoleSignsNow, Step: "same", Kid: "c"},
+			},
+			Rollback: &runner.PlannedRollback{
+				Steps: []runner.PlannedUndo{
+					{Step: "switch", Write: &runner.Write{Method: "PUT", Path: "/api/v1/apps/0oa1", Change: &runner.Change{Pointer: "/kid", From: "b"}}},
+					{Step: "sign"}, {Step: "gone"},
+				},
+				Residues: []runner.Residue{
+					{Owner: "app/0oa1", Kind: "x", ID: "1", Effect: runner.Destroyed, Note: "it is gone"},
+					{Owner: "ca/CN=CA", Kind: "certificate", ID: "$<steps.sign.serial>", Effect: runner.Added, Perhaps: true},
+				},
+			},
 		},
 	}
 }
 
 func TestPlanText(t *testing.T) {
 	golden(t, "plan.txt", func(b *bytes.Buffer) error { return PlanText(b, everything()) })
+	golden(t, "plan-details.txt", func(b *bytes.Buffer) error { return PlanDetails(b, everything()) })
 	golden(t, "plan-failed.txt", func(b *bytes.Buffer) error {
 		plan := everything()
 		plan.Body.Offline = false
 		plan.Body.Steps = plan.Body.Steps[:2]
+		plan.Body.Rollback, plan.Body.Certificates = nil, nil
 		plan.Body.Failure = &runner.PlanFailure{Step: "skip", Message: "the org says \x1b]0;no\a"}
+		return PlanText(b, plan)
+	})
+	golden(t, "plan-not-undone.txt", func(b *bytes.Buffer) error {
+		plan := everything()
+		plan.Body.Rollback.Steps[0].Failure = "it left something"
+		plan.Body.Failure = &runner.PlanFailure{Step: "switch", Message: "it left something"}
 		return PlanText(b, plan)
 	})
 	golden(t, "plan-nothing.txt", func(b *bytes.Buffer) error {
 		plan := everything()
 		plan.Body.Steps = plan.Body.Steps[:3]
 		plan.Body.Steps[2].Unchanged = true
+		plan.Body.Rollback = &runner.PlannedRollback{}
 		return PlanText(b, plan)
 	})
 }

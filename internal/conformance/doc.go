@@ -45,6 +45,12 @@
 // Schema of SARIF 2.1.0 that owenrumney/go-sarif ships, read from the module
 // cache, over every playbook of testdata/check and hostile file names.
 //
+// The pages that `rekey plan --format html` and `rekey show --format html` print
+// are opened in Chromium, which chromedp drives: nothing is loaded or run, no
+// text lies on another or sticks out at the width of a telephone or of a desk,
+// all can be read in light and in dark and on paper, and a hostile name stays a
+// name.
+//
 // Not judged here: whether the sandbox does the right thing beyond that (its own
 // tests do that), requests of the SDK, which are not ours to mend, and members of
 // an app or IdP that the contract does not know, which it allows everywhere.

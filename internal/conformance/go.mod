@@ -4,6 +4,8 @@ go 1.26.0
 
 require (
 	example.com/rekey v0.0.0
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.23.0
 	github.com/getkin/kin-openapi v0.152.0
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/oasdiff/yaml v0.1.1

@@ -15,7 +15,7 @@ import (
 	"example.com/rekey/runner/journal"
 )
 
-var seeds = flag.Uint64("seeds", 1000, "how many random runs TestRandomRuns makes")
+var seeds = flag.Uint64("seeds", 600, "how many random runs TestRandomRuns makes")
 
 // Whatever program, whatever goes wrong, wherever it is stopped or killed, once
 // and again: a run ends done, or undone apart from stated residues, or says why

@@ -72,6 +72,7 @@ func unreachable() map[string]string {
 // checker knows: each place in its sources where a message is written is
 // executed by `rekey check` over these playbooks, and the message printed.
 func TestCensus(t *testing.T) {
+	t.Parallel()
 	sites, err := findSites("../..", "example.com/rekey/runner/binding", "example.com/rekey/runner")
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ type claimCrash struct {
 // claimed until it is given up, and nothing else is; and that cannot be lost by
 // killing the command that gives it up.
 func TestClaimsAfterCrashes(t *testing.T) {
+	t.Parallel()
 	c := newCrashes(t, "failpoints")
 	s := subjects()[2]
 	_, sites := c.whole(t, s)

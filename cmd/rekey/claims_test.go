@@ -109,6 +109,7 @@ func (c *crowded) spans(each int) int {
 // Processes that want the same owner at the same moment write one after the
 // other, or are refused.
 func TestProcessesOnOneOwner(t *testing.T) {
+	t.Parallel()
 	rekey := build(t, "example.com/rekey/cmd/rekey")
 	rotate := func(flags ...string) func(int) []string {
 		return func(i int) []string {

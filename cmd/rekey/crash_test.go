@@ -23,12 +23,13 @@ var (
 
 // TestCrashes kills a sample of what TestLongCrashes kills.
 func TestCrashes(t *testing.T) {
+	t.Parallel()
 	c := newCrashes(t, "failpoints")
 	random := seeded(t, 0)
 	e := newEnumeration(c)
 	for _, s := range subjects() {
 		whole, sites := c.whole(t, s)
-		for range 5 {
+		for range 3 {
 			e.add(crash{subject: s, full: whole, at: 1 + random.IntN(len(sites)), of: len(sites), undo: random.IntN(2) == 1})
 		}
 	}

@@ -170,6 +170,7 @@ func (l *limited) has(what string, keys int, switched bool, e ended) {
 // undone. Under the same limit neither does harm, and a
 // second key is never made.
 func TestLongFileSizeLimit(t *testing.T) {
+	t.Parallel()
 	l := newLimited(t)
 	seen := map[string]int{}
 	step := 5

@@ -78,6 +78,7 @@ type window struct {
 	used   int       // our calls in it that were answered, or lost
 	left   int       // the least that an answer said to remain for all; -1: none has
 	told   bool      // that calls wait for its end was shown
+	named  bool      // a refusal has named its end
 }
 
 // longestWindow is how long a window lasts that no answer has told of: Okta
@@ -85,7 +86,7 @@ type window struct {
 const longestWindow = time.Minute + time.Second
 
 func (w *window) begin(now time.Time) {
-	w.reset, w.left, w.latest = 0, -1, now.Add(longestWindow)
+	w.reset, w.left, w.latest, w.named = 0, -1, now.Add(longestWindow), false
 }
 
 // next begins the window after one that is over.
@@ -113,7 +114,8 @@ func (w *window) see(r rates, date int64, now time.Time, refused bool) {
 		w.next(now)
 		w.reset = r.reset
 	case refused: // it names the moment to come back
-		w.reset = r.reset
+		w.reset, w.named = r.reset, true
+	case w.named: // for all calls, whatever those on their way are told
 	default: // the same one, though not every server may round alike
 		w.reset = max(w.reset, r.reset)
 	}

@@ -113,3 +113,21 @@ func TestPaceCountsWhatIsLost(t *testing.T) {
 		}
 	}
 }
+
+// The moment to come back that a refusal names holds, also where the answers to
+// calls that were on their way tell of a later one.
+func TestRefusalNamesTheEnd(t *testing.T) {
+	now := time.Date(2026, 1, 15, 12, 0, 10, 0, time.UTC)
+	soon, later := now.Unix()+1, now.Unix()+50
+	var w window
+	w.begin(now)
+	w.see(rates{limit: 100, left: 0, reset: soon}, now.Unix(), now, true)
+	w.see(rates{limit: 100, left: 60, reset: later}, now.Unix(), now, false)
+	if end := w.end(skew{}); w.reset != soon || w.left != 0 || end.After(now.Add(3*time.Second)) {
+		t.Errorf("calls wait until %s, for reset %d, with %d left", end, w.reset, w.left)
+	}
+	w.see(rates{limit: 100, left: 99, reset: later}, soon, now.Add(time.Second), false)
+	if w.reset != later || w.left != 99 || w.named {
+		t.Errorf("the next window is %+v", w)
+	}
+}

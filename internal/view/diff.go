@@ -167,17 +167,18 @@ func inside(v map[string]any, name string) map[string]any {
 func (d *differ) compareSteps(before, after *runner.PlanBody, was, is map[string]any) {
 	old, _ := was["steps"].([]any)
 	now, _ := is["steps"].([]any)
-	at, seen := map[string]int{}, map[string]bool{}
+	at := map[string][]int{} // one, but in a plan that nobody made
 	for i := range before.Steps {
-		at[before.Steps[i].Step] = i
+		at[before.Steps[i].Step] = append(at[before.Steps[i].Step], i)
 	}
 	for i := range after.Steps {
 		s := &after.Steps[i]
-		j, known := at[s.Step]
-		if seen[s.Step] = true; !known {
+		if len(at[s.Step]) == 0 {
 			d.Steps = append(d.Steps, DiffedStep{Kind: DiffAdded, Step: s.Step, Type: s.Type, Planned: s})
 			continue
 		}
+		j := at[s.Step][0]
+		at[s.Step] = at[s.Step][1:]
 		then, this := old[j].(map[string]any), now[i].(map[string]any)
 		for _, name := range d.loose(s.Type) {
 			delete(inside(then, "saw"), name)
@@ -188,7 +189,7 @@ func (d *differ) compareSteps(before, after *runner.PlanBody, was, is map[string
 		}
 	}
 	for i := range before.Steps {
-		if s := &before.Steps[i]; !seen[s.Step] {
+		if s := &before.Steps[i]; slices.Contains(at[s.Step], i) {
 			d.Steps = append(d.Steps, DiffedStep{Kind: DiffRemoved, Step: s.Step, Type: s.Type, Planned: s})
 		}
 	}
@@ -243,17 +244,18 @@ func playbookOrder(steps []runner.PlannedStep) (names []string) {
 func (d *differ) compareLoops(before, after *runner.PlanBody, was, is map[string]any) {
 	old, _ := was["loops"].([]any)
 	now, _ := is["loops"].([]any)
-	at, seen := map[string]int{}, map[string]bool{}
+	at := map[string][]int{} // one, but in a plan that nobody made
 	for i := range before.Loops {
-		at[before.Loops[i].Step] = i
+		at[before.Loops[i].Step] = append(at[before.Loops[i].Step], i)
 	}
 	for i := range after.Loops {
 		l := &after.Loops[i]
-		j, known := at[l.Step]
-		if seen[l.Step] = true; !known {
+		if len(at[l.Step]) == 0 {
 			d.Loops = append(d.Loops, DiffedLoop{Kind: DiffAdded, Step: l.Step, Added: l.Items})
 			continue
 		}
+		j := at[l.Step][0]
+		at[l.Step] = at[l.Step][1:]
 		one := DiffedLoop{Kind: DiffChanged, Step: l.Step}
 		one.items(before.Loops[j].Items, l.Items)
 		then, this := old[j].(map[string]any), now[i].(map[string]any)
@@ -265,7 +267,7 @@ func (d *differ) compareLoops(before, after *runner.PlanBody, was, is map[string
 		}
 	}
 	for i := range before.Loops {
-		if l := &before.Loops[i]; !seen[l.Step] {
+		if l := &before.Loops[i]; slices.Contains(at[l.Step], i) {
 			d.Loops = append(d.Loops, DiffedLoop{Kind: DiffRemoved, Step: l.Step, Removed: l.Items})
 		}
 	}

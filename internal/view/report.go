@@ -1,6 +1,7 @@
 package view
 
 import (
+	"strconv"
 	"time"
 
 	"example.com/rekey/runner"
@@ -95,6 +96,14 @@ type ReportRequest struct {
 	Kind runner.EventKind `json:"kind"` // of the event that it belongs to
 	Step string           `json:"step"`
 	runner.Request
+}
+
+// status is how it was answered.
+func (r *ReportRequest) status() string {
+	if r.Status == 0 {
+		return "no answer"
+	}
+	return strconv.Itoa(r.Status)
 }
 
 // ReportNext is something that can be done about a run.

@@ -74,6 +74,7 @@ func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback 
 		p.changes()
 	}
 	p.certificates(program)
+	p.requests()
 	p.outputs()
 	p.adopted()
 	p.notUndone()
@@ -266,6 +267,21 @@ func (p *runPage) certificates(program *runner.Program) {
 		}
 		p.wrapped(fmt.Sprintf("  %-10s  ", Visible(c.Role)), fmt.Sprintf("%s: from %s to %s%s", text, day(c.NotBefore), day(c.NotAfter), by(&c)))
 		p.line("              SHA-256 " + Visible(c.SHA256))
+	}
+}
+
+// requests lists what the steps sent, with the ids by which the org's log knows
+// it.
+func (p *runPage) requests() {
+	for i, r := range requests(p.run) {
+		if i == 0 {
+			p.line("\nRequests")
+		}
+		text := fmt.Sprintf("  %s  %s: %s %s: %s", timeOfDay(r.Time), r.Step, r.Method, r.Path, r.status())
+		if r.ID != "" {
+			text += ", request " + r.ID
+		}
+		p.line(Visible(text))
 	}
 }
 

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 	"html/template"
 	"io"
 	"slices"
@@ -166,10 +165,10 @@ func (p *htmlRun) timeline(r *Report) {
 		p.Timeline = append(p.Timeline, htmlMoment{What: inFlight, Class: string(graphNotice), Text: step + ": " + mayHaveLeft})
 	}
 	for _, q := range r.Requests {
-		s := htmlSent{Time: timeOfDay(q.Time), Step: q.Step, Line: q.Method + " " + q.Path, Status: fmt.Sprint(q.Status), ID: q.ID}
+		s := htmlSent{Time: timeOfDay(q.Time), Step: q.Step, Line: q.Method + " " + q.Path, Status: q.status(), ID: q.ID}
 		switch {
 		case q.Status == 0:
-			s.Status, s.Class = "no answer", string(graphNotice)
+			s.Class = string(graphNotice)
 		case q.Status >= 400:
 			s.Class = string(graphFailed)
 		}

@@ -220,13 +220,7 @@ func (p *runMarkdown) undone() {
 func (p *runMarkdown) requests() {
 	var lines []string
 	for _, r := range p.report.Requests {
-		line := fmt.Sprintf("%s %s %s", timeOfDay(r.Time), mdCode(r.Step), mdCode(r.Method+" "+r.Path))
-		switch {
-		case r.Status == 0:
-			line += " no answer"
-		default:
-			line += fmt.Sprintf(" %d", r.Status)
-		}
+		line := fmt.Sprintf("%s %s %s %s", timeOfDay(r.Time), mdCode(r.Step), mdCode(r.Method+" "+r.Path), r.status())
 		if r.ID != "" {
 			line += " request " + mdCode(r.ID)
 		}

@@ -31,11 +31,8 @@ type sandboxFlags struct {
 // maxApps bounds the apps that a sandbox is given: each takes some 20 KB.
 const maxApps = 20_000
 
-func (a *app) sandboxCommand() *cobra.Command {
-	f := &sandboxFlags{}
-	cmd := &cobra.Command{
-		Use: "sandbox", Short: "serve an embedded Okta on this machine, to try and test against",
-		Long: `Serve an embedded Okta on loopback until it is interrupted. When it is ready it
+// sandboxHelp explains what is not about signing in.
+const sandboxHelp = `Serve an embedded Okta on loopback until it is interrupted. When it is ready it
 prints the settings that reach it. GET /_sandbox/org dumps the org in the
 form that --org reads. --apps adds a fleet to try loops on: SAML apps with the
 ids 0oaFleet00001Xs0h7, 0oaFleet00002Xs0h7 and so on, each with kids of its own.
@@ -85,7 +82,13 @@ that nobody reaches.
 PUT /_sandbox/clock?ahead=2h puts the org's clock two hours ahead of this
 machine's: access tokens, nonces and keys expire. It is not put back.
 
-` + authHelp,
+`
+
+func (a *app) sandboxCommand() *cobra.Command {
+	f := &sandboxFlags{}
+	cmd := &cobra.Command{
+		Use: "sandbox", Short: "serve an embedded Okta on this machine, to try and test against",
+		Long: sandboxHelp + authHelp,
 		Args: takes(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
 	}

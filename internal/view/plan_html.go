@@ -184,7 +184,7 @@ func (p *planHTML) digests(plan *runner.Plan) {
 
 // legend says what stands for something else.
 func (p *planHTML) legend() {
-	p.Legend = []htmlPair{{"$<steps.x.y>", "what step x will yield as y: Okta or the CA assigns it during the run"}}
+	p.Legend = []htmlPair{{someSource, meansOfSource}}
 	for _, l := range p.tree.order {
 		key := htmlPair{"{" + l.As + "}", "the key of an item"}
 		if !slices.Contains(p.Legend, key) {

@@ -222,16 +222,9 @@ func (p *planMarkdown) foot(h runner.PlanHeader) {
 		text.WriteString(part.head + strings.Join(part.items, ""))
 	}
 	if strings.Contains(text.String(), "$<") {
-		out.printf("`$<steps.x.y>` stands for what step x will yield as y: Okta or the CA assigns it during the run. ")
+		out.printf("%s stands for %s. ", mdCode(someSource), meansOfSource)
 	}
-	var keys []string
-	for _, l := range p.tree.order {
-		as := "{" + l.As + "}"
-		if strings.Contains(text.String(), as) && !slices.Contains(keys, as) {
-			keys = append(keys, as)
-		}
-	}
-	if len(keys) > 0 {
+	if keys := p.tree.itemKeys(text.String()); len(keys) > 0 {
 		out.printf("%s %s for an item's key, and %s for what differs from item to item. ", mdCodes(keys), plural(len(keys), "stands", "stand"), differs)
 	}
 	if p.body.Digest != "" {

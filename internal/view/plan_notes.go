@@ -153,20 +153,29 @@ func (t *planTree) notes(tell func(s *runner.PlannedStep, note func(kind, text s
 	return out
 }
 
+// What a source of that form stands for.
+const (
+	someSource    = "$<steps.x.y>"
+	meansOfSource = "what step x will yield as y: Okta or the CA assigns it during the run"
+)
+
+// itemKeys are what stands for the keys of items, as far as a text holds them.
+func (t *planTree) itemKeys(text string) (keys []string) {
+	for _, l := range t.order {
+		if as := "{" + l.As + "}"; strings.Contains(text, as) && !slices.Contains(keys, as) {
+			keys = append(keys, as)
+		}
+	}
+	return keys
+}
+
 // legend says what stands for something else.
 func (p *planPage) legend() {
 	text := ""
 	if strings.Contains(p.String(), "$<") {
-		text = "$<steps.x.y> stands for what step x will yield as y: Okta or the CA assigns it during the run."
+		text = someSource + " stands for " + meansOfSource + "."
 	}
-	var keys []string
-	for _, l := range p.tree.order {
-		as := "{" + l.As + "}"
-		if strings.Contains(p.String(), as) && !slices.Contains(keys, as) {
-			keys = append(keys, as)
-		}
-	}
-	if len(keys) > 0 {
+	if keys := p.tree.itemKeys(p.String()); len(keys) > 0 {
 		text += fmt.Sprintf(" %s %s for an item's key.", strings.Join(keys, ", "), plural(len(keys), "stands", "stand"))
 	}
 	if p.differs {

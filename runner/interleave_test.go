@@ -17,7 +17,6 @@ import (
 // would be taken for a stranger's change.
 func TestRetryKeepsItsClaims(t *testing.T) {
 	w := newWorld(map[string]string{"hub": "0"})
-	w.slow = 2 * time.Millisecond
 	w.faults["put hub=t00"] = refused
 	w.wrote = func() { delete(w.faults, "put hub=t00") } // for now only
 	l, p := newLive(t, w), program(t, w.catalogue(t), `
@@ -30,7 +29,7 @@ steps:
     put: {name: hub, value: $<name>}
     retry: {attempts: 3, delay: 1ms}
 `)
-	m := l.run(context.Background(), p, map[string]any{"names": names(4)})
+	m := l.runSlowly(t, p, map[string]any{"names": names(4)})
 	if _, why := m.Failure(); m.State() != StateDone {
 		t.Errorf("%s: %s\n%s", m.State(), why, strings.Join(l.trace, "\n"))
 	}
@@ -39,7 +38,6 @@ steps:
 // An item whose write is in doubt keeps its claims until that is cleared up.
 func TestDoubtKeepsItsClaims(t *testing.T) {
 	w := newWorld(map[string]string{"hub": "0"})
-	w.slow = 2 * time.Millisecond
 	w.faults["put hub=t00"] = garbled
 	l, p := newLive(t, w), program(t, w.catalogue(t), `
 inputs: {names: {type: list(string)}}
@@ -51,7 +49,7 @@ steps:
     max_failures: 1
     put: {name: hub, value: $<name>}
 `)
-	m := l.run(context.Background(), p, map[string]any{"names": names(4)})
+	m := l.runSlowly(t, p, map[string]any{"names": names(4)})
 	if _, why := m.Failure(); m.State() != StateDoneWithFailures {
 		t.Errorf("%s: %s\n%s", m.State(), why, strings.Join(l.trace, "\n"))
 	}

@@ -39,12 +39,11 @@ func names(n int) (list []any) {
 	return list
 }
 
-// runFleet runs the loop, with writes that take a moment.
+// overFleet runs the loop, with writes that take a moment.
 func overFleet(t *testing.T, w *world, options string, n int) (*live, *Machine) {
 	t.Helper()
-	w.slow = 2 * time.Millisecond
 	l, p := newLive(t, w), program(t, w.catalogue(t), fmt.Sprintf(fleet, options))
-	return l, l.run(context.Background(), p, map[string]any{"names": names(n)})
+	return l, l.runSlowly(t, p, map[string]any{"names": names(n)})
 }
 
 func TestLoop(t *testing.T) {
@@ -180,7 +179,6 @@ func TestBatchesDoNotMix(t *testing.T) {
 // overlap.
 func TestCommonClaims(t *testing.T) {
 	w := newWorld(map[string]string{"hub": "0"})
-	w.slow = time.Millisecond
 	l, p := newLive(t, w), program(t, w.catalogue(t), `
 inputs: {names: {type: list(string)}}
 steps:
@@ -190,7 +188,7 @@ steps:
     concurrency: 10
     put: {name: hub, value: $<name>}
 `)
-	m := l.run(context.Background(), p, map[string]any{"names": names(30)})
+	m := l.runSlowly(t, p, map[string]any{"names": names(30)})
 	if m.State() != StateDone || len(w.overlaps) > 0 || w.most != 1 {
 		t.Errorf("%s, %d at a time, overlaps %v", m.State(), w.most, w.overlaps)
 	}

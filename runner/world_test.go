@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -358,6 +359,16 @@ func (l *live) run(ctx context.Context, p *Program, inputs map[string]any) *Mach
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	return m
+}
+
+// runSlowly runs with writes that take a moment, in a bubble: its clock moves on
+// only when everybody waits, so who is at work at a time is the same on every
+// machine, however slow its disk is.
+func (l *live) runSlowly(t *testing.T, p *Program, inputs map[string]any) (m *Machine) {
+	t.Helper()
+	l.world.slow = 2 * time.Millisecond
+	synctest.Test(t, func(*testing.T) { m = l.run(context.Background(), p, inputs) })
 	return m
 }
 

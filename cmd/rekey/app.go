@@ -35,6 +35,7 @@ type app struct {
 	random         func([]byte)
 	terminal       terminal
 	http           http.RoundTripper // to live orgs; nil: the client's own
+	timeout        time.Duration     // of a request to them; 0: the client's own
 	keys           sandbox.KeySource // of the --sandbox org; nil: new keys
 	version        string            // "": as the build says
 	hostname       func() (string, error)

@@ -58,7 +58,7 @@ func (r *recorded) refused(a *admin, name string, want refusal) {
 				r.t.Errorf("%s: rekey %s sent %d requests and changed %q", name, strings.Join(args, " "), asked, changed)
 			}
 			return e
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			r.t.Fatalf("%s: rekey %s does not end", name, strings.Join(args, " "))
 		}
 		return ended{}

@@ -81,7 +81,7 @@ type finish struct {
 
 // spawn runs rekey in a process of its own, with a setting of failpoints.
 func (w *world) spawn(failpoints string, args ...string) (finish, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), crashHung)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.rekey, args...)
 	cmd.Dir, cmd.Env = w.dir, w.env()
@@ -133,7 +133,7 @@ func (w *world) call(args ...string) finish {
 		}
 		return "", false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), crashHung)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	code := a.main(ctx, args)
 	return finish{code: code, stdout: stdout.String(), text: all.String()}

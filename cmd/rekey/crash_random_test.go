@@ -123,7 +123,7 @@ func (k *randomKiller) apart(s subject) (*world, error) {
 		server.Process.Signal(syscall.SIGTERM)
 		<-gone
 	}
-	for until := time.Now().Add(crashHung); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
 		text, err := os.ReadFile(env)
 		if err != nil {
 			continue
@@ -187,7 +187,7 @@ func (k *randomKiller) try(c crash, after time.Duration) error {
 
 // kill starts the run and kills it after so long, if it still is there.
 func (w *world) kill(after time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), crashHung)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.rekey, w.start()...)
 	cmd.Dir, cmd.Env = w.dir, w.env()

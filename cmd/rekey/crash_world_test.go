@@ -26,9 +26,6 @@ import (
 // crashToken is the token of every org here.
 const crashToken = "crash-token"
 
-// crashHung is how long a single command may take before it counts as hung.
-const crashHung = 2 * time.Minute
-
 // subject is a playbook with the inputs that it is crashed with.
 type subject struct {
 	playbook string
@@ -233,7 +230,7 @@ func (w *world) quiet() error {
 		return err
 	}
 	answer.Body.Close()
-	for until := time.Now().Add(crashHung); time.Now().Before(until); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(time.Millisecond) {
 		w.mu.Lock()
 		n := len(w.open)
 		w.mu.Unlock()

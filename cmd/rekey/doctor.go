@@ -85,7 +85,7 @@ func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
 	}
 	e := &examination{app: a}
 	s := a.readSettings()
-	config := okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, UserAgent: "rekey"}
+	config := okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, Timeout: a.timeout, UserAgent: "rekey"}
 	service := s.apply(ctx, &config, true)
 	e.settings(s, service)
 	if len(s.problems) == 0 {

@@ -81,7 +81,7 @@ func openEditor(t *testing.T) *editor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	cmd := exec.CommandContext(ctx, node, server, "--stdio")
 	cmd.Dir, cmd.Stderr = e.folder, os.Stderr
 	in, err := cmd.StdinPipe()

@@ -46,7 +46,7 @@ type orgFlags struct {
 // open finds the org and checks its settings; nothing is sent to it.
 func (a *app) open(ctx context.Context, f orgFlags) (*org, error) {
 	o := &org{app: a, offline: f.offline, share: shareOf(f.rateShare)}
-	o.config = okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, UserAgent: "rekey"}
+	o.config = okta.Config{Now: a.now, Sleep: a.sleep, HTTP: a.http, Timeout: a.timeout, UserAgent: "rekey"}
 	switch {
 	case f.sandbox && f.offline:
 		return nil, usage("--sandbox and --offline exclude each other", "--sandbox is an org to work on, --offline is none")

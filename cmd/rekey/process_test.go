@@ -47,8 +47,8 @@ func launch(ts *testscript.TestScript, stdout, stderr io.Writer, program string,
 	path, err := exec.LookPath(program)
 	ts.Check(err)
 	cmd := exec.Command(path, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = ts.MkAbs("."), stdout, stderr, os.Environ()
-	names := []string{"HOME", "USER", "REKEY_STATE_DIR", "REKEY_TEST_NOW", "GORACE", canariesEnv}
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), stdout, stderr
+	names := []string{"PATH", "TMPDIR", "GOCOVERDIR", "HOME", "USER", "REKEY_STATE_DIR", "REKEY_TEST_NOW", "GORACE", canariesEnv}
 	for _, name := range append(names, signInSettings...) {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
@@ -78,7 +78,7 @@ func (p *process) terminate() error {
 
 // patience is how long anything is waited for: so long that only what hangs
 // takes longer, on a machine that is busy with other things.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // await waits until something is so.
 func await(ts *testscript.TestScript, so func() bool, otherwise string, args ...any) {
@@ -135,7 +135,7 @@ func asked(ts *testscript.TestScript, method string) (requests []string) {
 }
 
 // waitheld [N]: waits until the sandbox holds N requests, or one: they have
-// taken effect, and their clients wait for the answers, for 30 s at most.
+// taken effect, and their clients wait for the answers.
 func cmdWaitHeld(ts *testscript.TestScript, _ bool, args []string) {
 	n := 1
 	if len(args) > 0 {

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
+	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -74,6 +77,9 @@ func testApp() *app {
 			panic(err)
 		}
 		c := &stillClock{at: at}
+		if org := os.Getenv("REKEY_TEST_CLOCK"); org != "" {
+			c.with(org)
+		}
 		a.now, a.sleep = c.now, c.sleep
 	}
 	return a
@@ -81,8 +87,32 @@ func testApp() *app {
 
 // stillClock stands still but for sleeps, which it takes for granted.
 type stillClock struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	moved func(to time.Time) // nil: nobody is told
+}
+
+// with has the clock be that of a sandbox, known by its URL, which began at the
+// same time: it goes on from where that stands, and puts it ahead with each sleep.
+func (c *stillClock) with(org string) {
+	began := c.at
+	tell := func(method, query string) (now struct{ Now time.Time }) {
+		request, err := http.NewRequest(method, org+"/_sandbox/clock"+query, nil)
+		if err != nil {
+			panic(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			panic(err)
+		}
+		defer answer.Body.Close()
+		if err := json.NewDecoder(answer.Body).Decode(&now); err != nil || answer.StatusCode != http.StatusOK {
+			panic(fmt.Sprint(answer.Status, err))
+		}
+		return now
+	}
+	c.at = tell(http.MethodGet, "").Now
+	c.moved = func(to time.Time) { tell(http.MethodPut, "?ahead="+to.Sub(began).String()) }
 }
 
 func (c *stillClock) now() time.Time {
@@ -95,6 +125,9 @@ func (c *stillClock) sleep(ctx context.Context, d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+	if c.moved != nil {
+		c.moved(c.at)
+	}
 	return ctx.Err()
 }
 

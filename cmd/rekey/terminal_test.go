@@ -305,7 +305,7 @@ func TestTerminalFleet(t *testing.T) {
 	}
 	stream := movement.ReplaceAllString(w.stream.String(), "")
 	for _, drawn := range []string{
-		`planning   \d+s`, `running    \d+s · fleet: \d of 4, 1 failed`, `waiting    \ds more · for Okta's rate limit of apps`, `(reading|writing)    \ds · fleet\[0oaFleet0000\dXs0h7\]\.\w+`,
+		`planning   \w+`, `running    \w+ · fleet: \d of 4, 1 failed`, `waiting    \w+ more · for Okta's rate limit of apps`, `(reading|writing)    \w+ · fleet\[0oaFleet0000\dXs0h7\]\.\w+`,
 	} {
 		if !regexp.MustCompile(drawn).MatchString(stream) {
 			t.Errorf("it never drew %s:\n%s", drawn, stream)
@@ -323,9 +323,9 @@ func TestTerminalInterrupt(t *testing.T) {
 	w := d.open(80, "run", "rotate-app-key", "-i", "app=0oa8ae1t5yev2ajDs0h7", "-i", "out=out")
 	w.await(`Carry this out in .*\? \[y/N\]$`)
 	w.pty.WriteString("y\n")
-	w.await(`(?m)^  writing    \ds · generate$`)
+	w.await(`(?m)^  writing    \w+ · generate$`)
 	w.pty.WriteString("\x03")
-	w.await(`(?m)^rekey: interrupted: [^°]*^  stopping   \ds · 1 of 4 steps done\n  writing    \ds · generate`)
+	w.await(`(?m)^rekey: interrupted: [^°]*^  stopping   \w+ · 1 of 4 steps done\n  writing    \w+ · generate`)
 	release(t, d)
 	text := w.end(exitStopped)
 	if left := drawnOnly.FindString(text); left != "" || strings.Contains(text, "^C") {

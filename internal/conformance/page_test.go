@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -115,7 +116,7 @@ func newBrowser(t *testing.T) browser {
 		t.Skip("chromium is missing: the pages are not opened")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
+		chromedp.ExecPath(program), chromedp.UserDataDir(profile(t)), chromedp.DisableGPU,
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND"))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
@@ -133,6 +134,22 @@ func newBrowser(t *testing.T) browser {
 		t.Fatal(err)
 	}
 	return browser{ctx}
+}
+
+// profile is a folder for what a browser keeps. Some of its processes may write
+// there for a moment after it has ended.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for until := time.Now().Add(time.Minute); os.RemoveAll(dir) != nil && time.Now().Before(until); {
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	return dir
 }
 
 // fileURL is the address of a file.

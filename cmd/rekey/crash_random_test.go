@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,12 +21,8 @@ import (
 	"time"
 )
 
-// How often the program is killed at random, and how long each write is waited
-// for afterwards: nobody tells here when the org has come to rest.
-const (
-	randomKills  = 300
-	randomSettle = "2s"
-)
+// randomKills is how often the program is killed at random.
+const randomKills = 300
 
 // TestLongRandomKills kills the ordinary program at random instants while it
 // works on an org in another process, then resumes the run, or rolls it back.
@@ -37,7 +35,7 @@ func TestLongRandomKills(t *testing.T) {
 	if err := os.WriteFile(base, c.before, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k := &randomKiller{enumeration: newEnumeration(c), base: base}
+	k := &randomKiller{enumeration: newEnumeration(c), base: base, pace: 2} // several at once take longer
 	all := slices.DeleteFunc(subjects(), func(s subject) bool { return s.fails != "" })
 	full, took := make([]picture, len(all)), make([]time.Duration, len(all))
 	for i, s := range all {
@@ -54,7 +52,7 @@ func TestLongRandomKills(t *testing.T) {
 			for n := range numbers {
 				i := n % len(all)
 				random := seeded(t, n)
-				after := time.Duration(random.Int64N(2 * int64(took[i]))) // several at once take longer
+				after := time.Duration(random.Float64() * k.stretched(took[i], 1))
 				if err := k.try(crash{subject: all[i], full: full[i], undo: random.IntN(2) == 1}, after); err != nil {
 					k.fault(fmt.Errorf("-seed %d -only %d: %w", *seed, n, err))
 				}
@@ -78,6 +76,19 @@ func TestLongRandomKills(t *testing.T) {
 type randomKiller struct {
 	*enumeration
 	base string // file of the org as it is before each case
+
+	stretch sync.Mutex
+	pace    float64 // the time in which kills come, to that in which a run is over in peace
+}
+
+// stretched is that time, by what it took in peace, after the pace has changed:
+// kills that come before there is a run, or after it, are to be as many as each
+// other, whatever else the machine does meanwhile.
+func (k *randomKiller) stretched(took time.Duration, by float64) float64 {
+	k.stretch.Lock()
+	defer k.stretch.Unlock()
+	k.pace *= by
+	return float64(took) * k.pace
 }
 
 // measure runs a playbook in peace, three times: what it leaves, and how long
@@ -109,7 +120,7 @@ func (k *randomKiller) apart(s subject) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{crashes: k.crashes, subject: s, dir: dir, settle: randomSettle}
+	w := &world{crashes: k.crashes, subject: s, dir: dir, open: map[net.Conn]bool{}, settle: crashSettle}
 	env := filepath.Join(dir, "env")
 	var stderr bytes.Buffer
 	server := exec.Command(k.rekey, "sandbox", "--keys", "pool", "--org", k.base, "--token", crashToken, "--env-file", env, "--log", w.log())
@@ -119,21 +130,57 @@ func (k *randomKiller) apart(s subject) (*world, error) {
 	}
 	gone := make(chan error, 1)
 	go func() { gone <- server.Wait() }()
-	w.stop = func() {
+	end := func() {
 		server.Process.Signal(syscall.SIGTERM)
 		<-gone
 	}
+	w.stop = end
 	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
 		text, err := os.ReadFile(env)
 		if err != nil {
 			continue
 		}
-		_, url, _ := strings.Cut(string(text), "=")
-		w.url, _, _ = strings.Cut(url, "\n")
+		_, url, _ := strings.Cut(string(text), "http://")
+		address, _, _ := strings.Cut(url, "\n")
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			w.close()
+			return nil, err
+		}
+		w.stop = func() { listener.Close(); end() }
+		w.url = "http://" + listener.Addr().String()
+		go w.forward(listener, address)
 		return w, w.plan()
 	}
 	w.close()
 	return nil, fmt.Errorf("the sandbox does not get ready: %s", stderr.String())
+}
+
+// forward passes connections on to an org in another process. A connection is open
+// until the org is done with all that came over it, whoever else is gone.
+func (w *world) forward(listener net.Listener, to string) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		w.connState(conn, http.StateNew)
+		go func() {
+			defer w.connState(conn, http.StateClosed)
+			defer conn.Close()
+			org, err := net.Dial("tcp", to)
+			if err != nil {
+				return
+			}
+			defer org.Close()
+			go func() {
+				io.Copy(org, conn)
+				org.(*net.TCPConn).CloseWrite()
+			}()
+			io.Copy(conn, org)
+			io.Copy(io.Discard, org) // for nobody any more
+		}()
+	}
 }
 
 // log is where the sandbox of another process notes requests.
@@ -170,7 +217,11 @@ func (k *randomKiller) try(c crash, after time.Duration) error {
 		}
 		return fmt.Errorf("%s killed after %v, then %s: %w\n%s%s", c.subject, after, then, err, lastOf(text), w.journal())
 	}
-	if err := w.kill(after); err != nil {
+	err = w.kill(after)
+	if err == nil {
+		err = w.quiet()
+	}
+	if err != nil {
 		return fail(err, "")
 	}
 	run, err := w.run()
@@ -178,8 +229,12 @@ func (k *randomKiller) try(c crash, after time.Duration) error {
 	case err != nil:
 		return fail(err, "")
 	case run == nil:
+		k.stretched(0, 1.1)
 		return k.startAgain(w, c, fail)
-	case c.undo:
+	case run.State == c.full.State:
+		k.stretched(0, 1/1.1)
+	}
+	if c.undo {
 		return k.rollBack(w, c, fail)
 	}
 	return k.resume(w, c, run, fail)

@@ -18,11 +18,12 @@ import (
 	"time"
 )
 
-// What TestLongPacedProcesses scales Okta's limits to.
+// What TestLongPacedProcesses scales Okta's limits to, and how often it tries.
 const (
 	pacedApps   = 300
 	pacedWindow = 3 * time.Second
 	pacedShare  = 50 // of the 100 calls of a window below apps
+	pacedTries  = 3
 )
 
 // TestLongPacedProcesses has two rekeys, on machines of their own, work through
@@ -30,12 +31,27 @@ const (
 // processes in real time. Neither is refused where a header told it so. How much
 // of its share each uses is always said, and judged where the machine could do
 // several times that and was not held up meanwhile: TestPacedFleet and
-// TestPacedSideBySide judge it by a clock of their own.
+// TestPacedSideBySide judge it by a clock of their own. What one process alone is
+// held up for nobody sees, so it may take a few tries.
 func TestLongPacedProcesses(t *testing.T) {
 	if !*long {
 		t.Skip("this takes a while: run it with -long")
 	}
 	rekey := build(t, "example.com/rekey/cmd/rekey")
+	for try := 1; ; try++ {
+		faults := pacedTwo(t, rekey)
+		if len(faults) == 0 {
+			return
+		}
+		if try == pacedTries {
+			t.Fatal(strings.Join(faults, "\n"))
+		}
+		t.Logf("try %d: %s", try, strings.Join(faults, "\n"))
+	}
+}
+
+// pacedTwo has two rekeys work side by side, and says what was wrong with how.
+func pacedTwo(t *testing.T, rekey string) (faults []string) {
 	quick := unpaced(t, rekey) < 2*pacedWindow // that is a sixth of the time in which the share allows it
 	f := newFleet(t, rekey, pacedApps, "--rate-limit", "org", "--rate-window", pacedWindow.String())
 	var both sync.WaitGroup
@@ -48,12 +64,13 @@ func TestLongPacedProcesses(t *testing.T) {
 	both.Wait()
 	judged := calm() && quick
 	for i, g := range gates {
-		g.judge(i, judged)
+		faults = append(faults, g.judge(i, judged)...)
 	}
 	after := f.dump()
 	if found := compare("app/", before.Apps, after.Apps, []allowance{{owner: "app/0oaFleet*", least: 1, most: 1}}); len(found) > 0 {
 		t.Errorf("%d differences, the first: %s", len(found), found[0])
 	}
+	return faults
 }
 
 // unpaced is how long one of the two takes where there are no limits.
@@ -66,16 +83,23 @@ func unpaced(t *testing.T, rekey string) time.Duration {
 	return took
 }
 
-// steady watches the machine. Calm reports whether all of it went on meanwhile:
-// a window that nobody could use tells nothing of who is to use it.
+// steady watches the machine, its disk with it. Calm reports whether all of it
+// went on meanwhile: a window that nobody could use tells nothing of who is to
+// use it.
 func steady(t *testing.T) (calm func() bool) {
 	const tick, most = 20 * time.Millisecond, 250 * time.Millisecond
 	end, worst := make(chan struct{}), make(chan time.Duration)
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		var longest time.Duration
 		for last := time.Now(); ; {
 			select {
 			case <-time.After(tick):
+				file.WriteString("more")
+				file.Sync()
 				longest, last = max(longest, time.Since(last)), time.Now()
 			case <-end:
 				worst <- longest
@@ -86,6 +110,7 @@ func steady(t *testing.T) (calm func() bool) {
 	return func() bool {
 		close(end)
 		longest := <-worst
+		file.Close()
 		t.Logf("this process was held up for %s at most", longest.Round(time.Millisecond))
 		return longest < most
 	}
@@ -180,10 +205,14 @@ func (g *gate) run(f *fleet, i int) {
 }
 
 // judge says how much of its share the loop used, of each window between those
-// in which it began and ended, and how many calls were refused.
-func (g *gate) judge(i int, judged bool) {
+// in which it began and ended, and how many calls were refused; and what of that
+// is wrong.
+func (g *gate) judge(i int, judged bool) (faults []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if len(g.windows) == 0 {
+		return []string{fmt.Sprintf("rekey %d sent nothing that counts", i)}
+	}
 	seconds := int64(pacedWindow / time.Second)
 	last := slices.Max(slices.Collect(maps.Keys(g.windows)))
 	total, most, windows := 0, 0, int(last-g.began)/int(seconds)-1
@@ -194,12 +223,13 @@ func (g *gate) judge(i int, judged bool) {
 	g.t.Logf("rekey %d: %d calls in %d windows of %s, %.1f%% of its share, %d at most in one; %d refused, %d of them announced",
 		i, total, windows, pacedWindow, used, most, g.refused, g.announced)
 	if g.announced > 0 {
-		g.t.Errorf("rekey %d met %d refusals that headers had announced", i, g.announced)
+		faults = append(faults, fmt.Sprintf("rekey %d met %d refusals that headers had announced", i, g.announced))
 	}
 	switch {
 	case !judged:
 		g.t.Logf("the share of rekey %d is not judged: the machine is busy", i)
 	case used < 95 || most > pacedShare || g.refused > 0:
-		g.t.Errorf("rekey %d used %.1f%% of its share, %d at most in a window, and was refused %d times", i, used, most, g.refused)
+		faults = append(faults, fmt.Sprintf("rekey %d used %.1f%% of its share, %d at most in a window, and was refused %d times", i, used, most, g.refused))
 	}
+	return faults
 }

@@ -81,7 +81,7 @@ func TestCensus(t *testing.T) {
 		t.Fatalf("only %d sites of faults found", len(sites))
 	}
 	output, profile := checkAll(t)
-	messages := regexp.MustCompile(`(?m)^\S+\.yaml:\d+:\d+: .*$`).FindAllString(output, -1)
+	messages := regexp.MustCompile(`(?m)^\S.*?\.yaml:\d+:\d+: .*$`).FindAllString(output, -1)
 	said := strings.Join(messages, "\n")
 	was := reached(profile)
 	listed, left := unreachable(), map[string]bool{}
@@ -164,7 +164,7 @@ func checkAll(t *testing.T) (output, profile string) {
 	}
 	check := exec.Command(program, args...)
 	var stdout, stderr bytes.Buffer
-	check.Dir, check.Stdout, check.Stderr, check.Env = "../../testdata/check", &stdout, &stderr, append(os.Environ(), "GOCOVERDIR="+counters)
+	check.Dir, check.Stdout, check.Stderr, check.Env = "../../testdata/check", &stdout, &stderr, surroundings(dir, "GOCOVERDIR="+counters)
 	var exit *exec.ExitError
 	if err := check.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitInvalid || stderr.Len() > 0 {
 		t.Fatalf("rekey check: %v\n%s", err, stderr.Bytes())

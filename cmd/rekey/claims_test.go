@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -58,7 +57,7 @@ func (c *crowded) process(name string, args ...string) (code int, out string) {
 	cmd := exec.Command(c.rekey, args...)
 	var b bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, &b, &b
-	cmd.Env = append(os.Environ(), "REKEY_STATE_DIR="+filepath.Join(c.dir, "state"), "OKTA_CLIENT_ORGURL="+c.url, "OKTA_CLIENT_TOKEN="+name)
+	cmd.Env = surroundings(c.dir, "REKEY_STATE_DIR="+filepath.Join(c.dir, "state"), "OKTA_CLIENT_ORGURL="+c.url, "OKTA_CLIENT_TOKEN="+name)
 	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 		return -1, err.Error()
 	}

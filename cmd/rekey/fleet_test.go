@@ -147,7 +147,7 @@ func (f *fleet) inputs(name string, from, to int) {
 }
 
 func (f *fleet) settings(text string) {
-	f.env = append(os.Environ(), "REKEY_STATE_DIR="+filepath.Join(f.dir, "state"))
+	f.env = surroundings(f.dir, "REKEY_STATE_DIR="+filepath.Join(f.dir, "state"))
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
 			f.env = append(f.env, name+"="+strings.Trim(value, `"'`))

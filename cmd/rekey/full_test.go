@@ -106,7 +106,7 @@ func (l *limited) sent() []string {
 }
 
 func (l *limited) env() []string {
-	return append(os.Environ(), "HOME="+l.dir, "USER=ada", "REKEY_STATE_DIR="+filepath.Join(l.dir, "state"), "REKEY_TEST_NOW="+lostStart.Format(time.RFC3339),
+	return surroundings(l.dir, "USER=ada", "REKEY_STATE_DIR="+filepath.Join(l.dir, "state"), "REKEY_TEST_NOW="+lostStart.Format(time.RFC3339),
 		okta.SettingOrgURL+"="+l.url, okta.SettingToken+"=token", "GORACE=atexit_sleep_ms=1")
 }
 

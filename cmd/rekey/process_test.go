@@ -62,6 +62,19 @@ func launch(ts *testscript.TestScript, stdout, stderr io.Writer, program string,
 	return p
 }
 
+// surroundings are an environment for programs: what they need of that of the
+// tests, which may have settings of rekey's and much else, with a home of their
+// own and more.
+func surroundings(home string, more ...string) []string {
+	env := []string{"HOME=" + home}
+	for _, name := range []string{"PATH", "TMPDIR", "GOCOVERDIR"} {
+		if value := os.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return append(env, more...)
+}
+
 // terminate ends the process by SIGTERM, if it is not stopped, and returns how
 // it took that.
 func (p *process) terminate() error {

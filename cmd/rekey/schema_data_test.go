@@ -28,10 +28,11 @@ func fitsSchema(name string, text []byte) error {
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource(name, document); err != nil {
+	address := "https://rekey.invalid/" + name // the name alone would be that of a file here, wherever that is
+	if err := c.AddResource(address, document); err != nil {
 		return err
 	}
-	compiled, err := c.Compile(name)
+	compiled, err := c.Compile(address)
 	if err != nil {
 		return err
 	}

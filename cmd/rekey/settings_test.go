@@ -182,14 +182,24 @@ func TestScopeRefused(t *testing.T) {
 	}
 }
 
+// putFile writes a file with that mode, whatever the umask.
+func putFile(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	err := os.WriteFile(path, []byte(text), mode)
+	if err == nil {
+		err = os.Chmod(path, mode)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Faults of settings are found before anything is sent, and no secret is shown.
 func TestSettingsRefused(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
+		putFile(t, path, text, mode)
 		return path
 	}
 	public := write("public.token", "00secretToken\n", 0o644)
@@ -285,9 +295,7 @@ func TestSettingsFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(home, ".okta", "okta.yaml")
-		if err := os.WriteFile(path, []byte(test.text), test.mode); err != nil {
-			t.Fatal(err)
-		}
+		putFile(t, path, test.text, test.mode)
 		code, stdout, stderr := rekeyWith(t, map[string]string{"HOME": home, "OKTA_CLIENT_ORGURL": "https://a.okta.com"}, "config")
 		if want := map[bool]int{true: exitOK, false: exitInvalid}[test.says == ""]; code != want || !strings.Contains(stderr, test.says) {
 			t.Errorf("%s: exit %d: %s", test.name, code, stderr)

@@ -221,7 +221,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"plain", map[string]string{url: "http://a.okta.com"}, nil, []string{"is plain http"}},
 		{"half", map[string]string{url: "", "OKTA_ORG_NAME": "dev-1"}, nil, []string{"OKTA_BASE_URL is not set, and OKTA_ORG_NAME is"}},
 		{"names", map[string]string{url: "", "OKTA_ORG_NAME": "https://dev-1", "OKTA_BASE_URL": "okta.com"}, nil, []string{"OKTA_ORG_NAME and OKTA_BASE_URL are no names"}},
-		{"public file", nil, []string{"--token-file", public}, []string{"OKTA_CLIENT_TOKEN_FILE (--token-file) names a file that others can read", "chmod 600 " + public}},
+		{"public file", nil, []string{"--token-file", public}, []string{"OKTA_CLIENT_TOKEN_FILE (--token-file) names a file that others can read", "chmod 600 " + quoted(public)}},
 		{"empty file", nil, []string{"--token-file", empty}, []string{"names a file that is empty", "write the token into it"}},
 		{"folder", nil, []string{"--token-file", dir}, []string{"cannot be read", "it is a folder"}},
 		{"token for a file", map[string]string{"OKTA_CLIENT_TOKEN": "", "OKTA_CLIENT_TOKEN_FILE": "00secretToken"}, nil, []string{"OKTA_CLIENT_TOKEN_FILE names a file that cannot be read: no such file"}},

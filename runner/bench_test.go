@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	goccy "github.com/goccy/go-yaml/parser"
+
+	"example.com/rekey/internal/cputime"
 )
 
 // chainOf is a playbook of n steps, each of which uses what the one before it
@@ -53,23 +54,6 @@ func yamlOf(tb testing.TB, text []byte) func() {
 			tb.Fatal(err)
 		}
 	}
-}
-
-// interleaved measures the processor time of each work in turn, rounds times:
-// noise hits all alike. On one processor the collector takes no time that
-// nobody else wanted.
-func interleaved(rounds int, works ...func()) [][]time.Duration {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	took := make([][]time.Duration, len(works))
-	for range rounds {
-		for i, work := range works {
-			runtime.GC()
-			began := cpuTime()
-			work()
-			took[i] = append(took[i], cpuTime()-began)
-		}
-	}
-	return took
 }
 
 func median[T cmp.Ordered](all []T) T {
@@ -123,7 +107,7 @@ func TestCheckStaysNearParsing(t *testing.T) {
 	over, twice := math.Inf(1), math.Inf(1)
 	for range 10 {
 		var least []time.Duration
-		for _, took := range interleaved(3, works...) {
+		for _, took := range cputime.Interleaved(3, works...) {
 			least = append(least, slices.Min(took))
 		}
 		o, w := costRatios(least)
@@ -144,7 +128,7 @@ func BenchmarkCheck(b *testing.B) {
 	var took []time.Duration
 	var over, twice []float64
 	for b.Loop() {
-		round := interleaved(1, works...)
+		round := cputime.Interleaved(1, works...)
 		o, t := costRatios([]time.Duration{round[0][0], round[1][0], round[2][0]})
 		took, over, twice = append(took, round[0][0]/2), append(over, o), append(twice, t)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/rekey/runner/journal"
@@ -21,35 +22,41 @@ import (
 
 // Of those that ask at the same time exactly one gets it, whoever they are.
 func TestClaimRace(t *testing.T) {
-	l := &Local{Dir: t.TempDir()}
-	const many = 40
-	got := make(chan *Claims, many)
-	start := make(chan struct{})
-	var all sync.WaitGroup
-	for i := range many {
-		all.Go(func() {
-			<-start
-			c, err := claim(l, fmt.Sprint("run", i), "app/1", fmt.Sprint("app/x", i))
-			if err == nil {
-				got <- c
-			} else if !errors.As(err, new(*ClaimedError)) {
-				t.Error(err)
-			}
-		})
-	}
-	close(start)
-	all.Wait()
-	if len(got) != 1 {
-		t.Fatalf("%d of %d got it", len(got), many)
-	}
-	if claims := owners(t, l); len(claims) != 1 {
-		t.Errorf("the claims are %v", claims)
-	}
+	synctest.Test(t, func(t *testing.T) { // nobody's patience ends while anything is at work
+		l := &Local{Dir: t.TempDir()}
+		const many = 40
+		got := make(chan *Claims, many)
+		start := make(chan struct{})
+		var all sync.WaitGroup
+		for i := range many {
+			all.Go(func() {
+				<-start
+				c, err := claim(l, fmt.Sprint("run", i), "app/1", fmt.Sprint("app/x", i))
+				if err == nil {
+					got <- c
+				} else if !errors.As(err, new(*ClaimedError)) {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		if len(got) != 1 {
+			t.Fatalf("%d of %d got it", len(got), many)
+		}
+		if claims := owners(t, l); len(claims) != 1 {
+			t.Errorf("the claims are %v", claims)
+		}
+	})
 }
 
 // Sets of owners that overlap are never held at a time, and each is got in the
 // end.
 func TestClaimsExcludeEachOther(t *testing.T) {
+	synctest.Test(t, claimsExcludeEachOther) // nobody's patience ends while anything is at work
+}
+
+func claimsExcludeEachOther(t *testing.T) {
 	l := &Local{Dir: t.TempDir()}
 	var mu sync.Mutex
 	held := map[string]string{}
@@ -244,10 +251,10 @@ func thousand() (owners []string) {
 	return owners
 }
 
+// To claim beside many takes a second at most, where the disk is quick, and the
+// best of several tries counts.
 func TestClaimsInACrowd(t *testing.T) {
-	l := crowd(t)
-	took := time.Duration(1 << 62)
-	for range 3 {
+	took := func(l *Local) time.Duration {
 		began := time.Now()
 		c, err := claim(l, "new", thousand()...)
 		if err != nil {
@@ -256,12 +263,19 @@ func TestClaimsInACrowd(t *testing.T) {
 		if err := c.Release(); err != nil {
 			t.Fatal(err)
 		}
-		took = min(took, time.Since(began))
+		return time.Since(began)
 	}
-	if took > time.Second {
-		t.Errorf("to claim beside 200 others takes %v", took)
+	l, empty := crowd(t), &Local{Dir: t.TempDir()}
+	var beside, alone time.Duration
+	for range 10 {
+		if alone, beside = took(empty), took(l); beside <= time.Second+20*alone {
+			break
+		}
 	}
-	t.Log(took)
+	if beside > time.Second+20*alone {
+		t.Errorf("to claim beside 200 others takes %v, and %v where there are none", beside, alone)
+	}
+	t.Log(beside, alone)
 	if _, err := claim(l, "new", "app/0oa00100-0999"); err == nil || !strings.Contains(err.Error(), "20260101-000000-000100") {
 		t.Errorf("one of a thousand: %v", err)
 	}

@@ -91,23 +91,34 @@ func TestRunsThatEndWhileOthersPlan(t *testing.T) {
 
 // Nobody waits for the lock on the claims longer than he is told to.
 func TestClaimsAreLocked(t *testing.T) {
-	l := &Local{Dir: t.TempDir()}
-	done, err := l.lockClaims(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer stop()
-	if _, err := l.Claim(ctx, ClaimSpec{Run: "r", Org: claimOrg}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("claimed: %v", err)
-	}
-	if _, err := l.Abandon(ctx, "r", "ada", "x"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("abandoned: %v", err)
-	}
-	time.AfterFunc(20*time.Millisecond, func() { done() })
-	if _, err := claim(l, "r", "app/1"); err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) { // its clock stands still while anything is at work
+		l := &Local{Dir: t.TempDir()}
+		done, err := l.lockClaims(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer stop()
+		if _, err := l.Claim(ctx, ClaimSpec{Run: "r", Org: claimOrg}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("claimed: %v", err)
+		}
+		if _, err := l.Abandon(ctx, "r", "ada", "x"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("abandoned: %v", err)
+		}
+		time.AfterFunc(20*time.Millisecond, func() { done() })
+		if _, err := claim(l, "r", "app/1"); err != nil {
+			t.Error(err)
+		}
+		if done, err = l.lockClaims(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, end := context.WithTimeout(context.Background(), 2*patience)
+		defer end()
+		if _, err := l.Claim(ctx, ClaimSpec{Run: "r", Org: claimOrg}); err == nil || ctx.Err() != nil {
+			t.Errorf("while others keep the lock: %v", err)
+		}
+		done()
+	})
 }
 
 // A run that nobody is at work on is not waited for, nor for any longer once

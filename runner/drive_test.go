@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/rekey/internal/cputime"
 	"example.com/rekey/runner/journal"
 )
 
@@ -102,11 +103,11 @@ func TestEventsAreUsedAsTheyAreRead(t *testing.T) {
 func BenchmarkDriver(b *testing.B) {
 	for _, items := range []int{500, 5000} {
 		b.Run(fmt.Sprint(items), func(b *testing.B) {
-			began := cpuTime()
+			began := cputime.Spent()
 			for b.Loop() {
 				drive(b, items)
 			}
-			b.ReportMetric(float64((cpuTime()-began).Microseconds())/float64(b.N*4*items), "µs/step")
+			b.ReportMetric(float64((cputime.Spent()-began).Microseconds())/float64(b.N*4*items), "µs/step")
 		})
 	}
 }
@@ -121,7 +122,7 @@ func TestDriverIsLinear(t *testing.T) {
 	const steps = 4 * 5000
 	few, many := time.Hour, time.Hour
 	for range 8 {
-		took := interleaved(1, func() {
+		took := cputime.Interleaved(1, func() {
 			for range 10 {
 				drive(t, 500)
 			}
@@ -162,7 +163,7 @@ func TestRehearsalIsLinear(t *testing.T) {
 	}
 	few, many := time.Hour, time.Hour
 	for range 6 {
-		took := interleaved(1, func() {
+		took := cputime.Interleaved(1, func() {
 			for range 8 {
 				rehearse(250)
 			}

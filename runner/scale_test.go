@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/rekey/internal/cputime"
 )
 
 // The largest playbooks are checked in a second or so: not even a hostile one
@@ -56,14 +58,14 @@ func TestLargePlaybooks(t *testing.T) {
 			}
 			w := newWorld(map[string]string{})
 			c := w.catalogue(t)
-			began := cpuTime()
+			began := cputime.Spent()
 			p, faults := ParsePlaybook("", []byte(test.text))
-			parsed := cpuTime() - began
+			parsed := cputime.Spent() - began
 			var prog *Program
 			if faults.Err() == nil {
 				prog, faults = Check(p, c)
 			}
-			took := cpuTime() - began
+			took := cputime.Spent() - began
 			t.Logf("%d bytes, parsed in %s, checked in %s, %d faults", len(test.text), parsed.Round(time.Millisecond), (took - parsed).Round(time.Millisecond), len(faults))
 			if (faults.Err() != nil) != test.faults {
 				t.Errorf("%d faults, first %v", len(faults), faults[:min(1, len(faults))])
@@ -78,14 +80,14 @@ func TestLargePlaybooks(t *testing.T) {
 			if prog == nil || len(prog.Steps) > 1 && testing.Short() {
 				return
 			}
-			began = cpuTime()
+			began = cputime.Spent()
 			public, secret, _ := prog.Bind(map[string]any{"p": "s"}, true)
 			delete(public, "p")
 			plan, err := Rehearse(context.Background(), prog, RehearsalSpec{Catalogue: c, Clock: w.clock(), Inputs: public, Secrets: secret})
 			if err != nil || plan.Body.Failure != nil {
 				t.Fatal(err, plan)
 			}
-			took = cpuTime() - began
+			took = cputime.Spent() - began
 			t.Logf("rehearsed in %s", took.Round(time.Millisecond))
 			if took > limit {
 				t.Errorf("its rehearsal took %s", took)

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"example.com/rekey/internal/cputime"
 )
 
 // byReplacer replaces as strings.NewReplacer does, which takes of several that
@@ -150,19 +151,11 @@ func runFleet(values []string) *sources {
 // Five times the apps cost five times the time, with room for noise, not
 // twenty-five times.
 func TestSourcesOfAFleet(t *testing.T) {
-	best := func(n int) time.Duration {
-		values, least := fleetValues(n), time.Hour
-		for range 3 {
-			began := cpuTime()
-			runFleet(values)
-			least = min(least, cpuTime()-began)
-		}
-		return least
-	}
-	small, large := best(300), best(1500)
-	t.Logf("300 apps %s, 1500 apps %s", small, large)
-	if large > 12*small {
-		t.Errorf("300 apps take %s and 1500 take %s", small, large)
+	few, many := fleetValues(300), fleetValues(1500)
+	growth := cputime.Growth(12, func() { runFleet(few) }, func() { runFleet(many) })
+	t.Logf("1500 apps take %.1f times as long as 300", growth)
+	if growth > 12 {
+		t.Errorf("1500 apps take %.1f times as long as 300", growth)
 	}
 }
 

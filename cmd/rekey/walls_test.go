@@ -22,6 +22,7 @@ var walls = map[string][]string{
 	"internal/pki":      {},
 	"playbooks":         {},
 
+	"internal/cputime":    {}, // for tests alone
 	"internal/typeschema": {}, // for tests alone
 
 	"internal/failpoint": {}, // nothing in an ordinary build: all may import it

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -366,10 +367,8 @@ func TestOnCallRefuses(t *testing.T) {
 func TestSent(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	hang := make(chan struct{})
-	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-hang }))
-	defer slow.Close()
-	defer close(hang)
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
 	broken := errors.New("broken")
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -383,35 +382,59 @@ func TestSent(t *testing.T) {
 		is   error
 	}{
 		{"nobody listens", closed.URL, nil, nil, 0, false, nil},
-		{"cancelled before", slow.URL, nil, cancelled, 0, false, context.Canceled},
-		{"no answer in time", slow.URL, nil, nil, 2 * time.Second, true, context.DeadlineExceeded}, // time to send it
+		{"cancelled before", other.URL, nil, cancelled, 0, false, context.Canceled},
 		{"no connection in time", "http://127.0.0.1", &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}}, nil, 20 * time.Millisecond, false, context.DeadlineExceeded},
-		{"no TLS there", strings.Replace(slow.URL, "http:", "https:", 1), nil, nil, 0, false, nil},
-		{"a transport that says nothing", slow.URL, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken }), nil, 0, true, broken},
+		{"no TLS there", strings.Replace(other.URL, "http:", "https:", 1), nil, nil, 0, false, nil},
+		{"a transport that says nothing", other.URL, roundTrip(func(*http.Request) (*http.Response, error) { return nil, broken }), nil, 0, true, broken},
 		{"one around net/http's", closed.URL, roundTrip(http.DefaultTransport.RoundTrip), nil, 0, false, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := New(Config{OrgURL: tt.url, Token: secretToken, HTTP: tt.http, Timeout: tt.wait})
-			if err != nil {
-				t.Fatal(err)
-			}
 			if tt.ctx == nil {
 				tt.ctx = context.Background()
 			}
-			_, err = c.GenerateKey(tt.ctx, anApp, 2)
-			var n *NetworkError
-			if !errors.As(err, &n) || n.Sent != tt.sent || !n.Write || n.OutcomeUnknown() != tt.sent || n.Cure() == "" {
-				t.Fatalf("%v (%+v)", err, n)
-			}
-			if tt.is != nil && !errors.Is(err, tt.is) {
-				t.Errorf("%v is not %v", err, tt.is)
-			}
-			noSecret(t, err)
+			checkSent(tt.ctx, t, Config{OrgURL: tt.url, HTTP: tt.http, Timeout: tt.wait}, tt.sent, tt.is)
 		})
 	}
+}
+
+// checkSent sends a write that fails, and holds what is said of it against what
+// became of it.
+func checkSent(ctx context.Context, t *testing.T, cfg Config, sent bool, is error) {
+	t.Helper()
+	cfg.Token = secretToken
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.GenerateKey(ctx, anApp, 2)
+	var n *NetworkError
+	if !errors.As(err, &n) || n.Sent != sent || !n.Write || n.OutcomeUnknown() != sent || n.Cure() == "" {
+		t.Fatalf("%v (%+v)", err, n)
+	}
+	if is != nil && !errors.Is(err, is) {
+		t.Errorf("%v is not %v", err, is)
+	}
+	noSecret(t, err)
+}
+
+// An answer that does not come in time: the request was sent. Time passes only
+// while everybody waits.
+func TestSentWithoutAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		var came bytes.Buffer
+		var reading sync.WaitGroup
+		reading.Go(func() { io.Copy(&came, there) }) // and never answers
+		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return here, nil }}
+		checkSent(t.Context(), t, Config{OrgURL: "http://127.0.0.1", HTTP: transport, Timeout: time.Second}, true, context.DeadlineExceeded)
+		reading.Wait() // for the connection's end
+		if !strings.HasPrefix(came.String(), "POST /api/v1/apps/0oa1/") {
+			t.Errorf("there came %q", came.String())
+		}
+	})
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

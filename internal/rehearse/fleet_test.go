@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/rekey/internal/cputime"
 	"example.com/rekey/internal/okta"
 	"example.com/rekey/internal/pki"
 	"example.com/rekey/internal/sandbox"
@@ -95,16 +96,10 @@ func fleetCA(tb testing.TB) pki.Sample {
 // long, with room for noise, not thirty-six times.
 func TestFleetIsRehearsedInProportion(t *testing.T) {
 	sample := fleetCA(t)
-	took := func(n int) time.Duration {
-		began := time.Now()
-		rehearseFleet(t, sample, n)
-		return time.Since(began)
-	}
-	small := max(took(6), took(6))
-	large := min(took(36), took(36), took(36)) // what else the machine does only adds to it
-	t.Logf("6 apps %s, 36 apps %s", small, large)
-	if large > 18*small {
-		t.Errorf("6 apps take %s and 36 take %s", small, large)
+	growth := cputime.Growth(18, func() { rehearseFleet(t, sample, 6) }, func() { rehearseFleet(t, sample, 36) })
+	t.Logf("36 apps take %.1f times as long as 6", growth)
+	if growth > 18 {
+		t.Errorf("36 apps take %.1f times as long as 6", growth)
 	}
 }
 

@@ -67,10 +67,10 @@ func newAppOrg(t *testing.T, app ServiceApp, off time.Duration) *appOrg {
 	opt.Now, opt.Auth = o.clock.now, &app
 	server := New(testOrg(t), opt)
 	o.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.mu.Lock() // until it is noted: the client may have its answer before that
+		defer o.mu.Unlock()
 		s := &statusWriter{w, http.StatusOK}
 		server.ServeHTTP(s, r)
-		o.mu.Lock()
-		defer o.mu.Unlock()
 		o.seen = append(o.seen, fmt.Sprint(r.Method, " ", r.URL.Path, " ", s.status))
 	}))
 	t.Cleanup(o.Close)

@@ -291,7 +291,7 @@ func TestReadFile(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "a pipe") {
 				t.Errorf("%s of a pipe: %v", name, err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Errorf("%s waits for a pipe", name)
 		}
 	}

@@ -1,15 +1,15 @@
 //go:build unix
 
-package runner
+package cputime
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime is the processor time that this process has taken. Unlike the wall's
+// Spent is the processor time that this process has taken. Unlike the wall's
 // clock it stands still while other processes have the machine.
-func cpuTime() time.Duration {
+func Spent() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0

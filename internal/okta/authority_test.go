@@ -93,7 +93,7 @@ func (a *authority) app(scopes ...string) *OAuth {
 // client makes one whose clock is the org's, unless adjust says otherwise.
 func (a *authority) client(app *OAuth, adjust func(*Config)) *Client {
 	a.t.Helper()
-	cfg := Config{OrgURL: a.URL, OAuth: app, Now: a.clock, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	cfg := Config{OrgURL: a.URL, OAuth: app, Now: a.clock, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }, Timeout: time.Hour}
 	if adjust != nil {
 		adjust(&cfg)
 	}

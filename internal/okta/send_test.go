@@ -54,6 +54,7 @@ func newOrg(t testing.TB, adjust func(*Config), replies ...reply) *org {
 		OnAnswer: func(_ context.Context, _ Call, s int, id string) {
 			o.answers = append(o.answers, fmt.Sprintf("%d %s", s, id))
 		},
+		Timeout: time.Hour, // as long as a busy machine takes
 	}
 	if adjust != nil {
 		adjust(&cfg)

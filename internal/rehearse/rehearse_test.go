@@ -71,7 +71,7 @@ func newLive(t *testing.T) *liveOrg {
 }
 
 func (l *liveOrg) config() okta.Config {
-	return okta.Config{OrgURL: l.url, Token: "a-token-of-the-test", Sleep: func(context.Context, time.Duration) error { return nil }}
+	return okta.Config{OrgURL: l.url, Token: "a-token-of-the-test", Sleep: func(context.Context, time.Duration) error { return nil }, Timeout: time.Hour}
 }
 
 func (l *liveOrg) asked() []string {

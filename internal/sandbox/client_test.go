@@ -28,7 +28,8 @@ func client(t *testing.T, org *Org, faults ...string) *okta.Client {
 	t.Cleanup(srv.Close)
 	c, err := okta.New(okta.Config{
 		OrgURL: srv.URL, Token: opt.Token, Now: func() time.Time { return testNow },
-		Sleep: func(context.Context, time.Duration) error { return nil },
+		Sleep:   func(context.Context, time.Duration) error { return nil },
+		Timeout: time.Hour, // as long as a busy machine takes
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -76,7 +76,8 @@ func newAppOrg(t *testing.T, app ServiceApp, off time.Duration) *appOrg {
 	t.Cleanup(o.Close)
 	o.client, err = okta.New(okta.Config{
 		OrgURL: o.URL, OAuth: o.oauth, Now: func() time.Time { return o.clock.now().Add(off) },
-		Sleep: func(context.Context, time.Duration) error { return nil },
+		Sleep:   func(context.Context, time.Duration) error { return nil },
+		Timeout: time.Hour, // as long as a busy machine takes
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -122,6 +122,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	transport := defaultTransport().(*http.Transport)
+	transport.IdleConnTimeout = time.Hour // however long a round takes
 	t.Cleanup(transport.CloseIdleConnections)
 	client, err := New(Config{OrgURL: server.URL, Token: "t", HTTP: transport})
 	if err != nil {

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,17 +57,18 @@ func (r *StoredRun) Info() *RunInfo { return r.Events[0].Run }
 
 // Summary is a run in a line.
 type Summary struct {
-	ID        string        `json:"id"`
-	Playbook  string        `json:"playbook"`
-	Version   string        `json:"version"`
-	Org       string        `json:"org"`
-	Owners    []string      `json:"owners"`
-	State     State         `json:"state"`
-	StartedAt time.Time     `json:"started_at"`
-	EndedAt   time.Time     `json:"ended_at"`
-	Reason    string        `json:"reason,omitempty"` // why it failed or stopped
-	Residues  []Residue     `json:"residues,omitempty"`
-	Failures  []ItemFailure `json:"failures,omitempty"` // of items of loops, in the order in which they failed
+	ID         string        `json:"id"`
+	Playbook   string        `json:"playbook"`
+	Version    string        `json:"version"`
+	Org        string        `json:"org"`
+	Owners     []string      `json:"owners"`
+	State      State         `json:"state"`
+	StartedAt  time.Time     `json:"started_at"`
+	EndedAt    time.Time     `json:"ended_at"`
+	Reason     string        `json:"reason,omitempty"`      // why it failed or stopped
+	FailedStep string        `json:"failed_step,omitempty"` // the step that the reason blames; a run that was stopped has none
+	Residues   []Residue     `json:"residues,omitempty"`
+	Failures   []ItemFailure `json:"failures,omitempty"` // of items of loops, in the order in which they failed
 }
 
 // Summary folds the run into a line. A run whose process ended without a word
@@ -117,7 +117,7 @@ func (s *summing) add(e Timed) {
 	}
 	switch {
 	case e.Kind == EvOpened && s.State.Resumable(): // what comes now tells why it ends
-		s.stopped, s.Reason, s.State, s.EndedAt = s.Reason, "", StateRunning, time.Time{}
+		s.stopped, s.Reason, s.FailedStep, s.State, s.EndedAt = s.Reason, "", "", StateRunning, time.Time{}
 	case e.Kind == EvUndone, e.Kind == EvUndoFail, e.Kind == EvKept:
 		s.residues[e.Step] = e.Residues
 	case e.Kind == EvUnknown:
@@ -158,7 +158,14 @@ func (s *summing) rolledBack() {
 	}
 	s.State, s.EndedAt = StateRunning, time.Time{}
 	if s.Reason == "" {
-		s.Reason = cmp.Or(s.reason, s.stopped)
+		s.blame(s.stopped)
+	}
+}
+
+// blame says why the run ends: the step that failed is to blame, if one did.
+func (s *summing) blame(otherwise string) {
+	if s.Reason, s.FailedStep = otherwise, ""; s.reason != "" {
+		s.Reason, s.FailedStep = s.reason, s.blamed
 	}
 }
 
@@ -169,12 +176,14 @@ func (s *summing) ended(e Timed) {
 	case StateDone:
 		s.reason, s.blamed = "", ""
 	case StateAbandoned:
-		s.stopped, s.Reason, s.residues[""] = s.Reason, e.Reason, e.Residues
+		s.stopped, s.Reason, s.FailedStep, s.residues[""] = s.Reason, e.Reason, "", e.Residues
 	}
-	if s.Reason == "" && e.State != StateDone && e.State != StateDoneWithFailures {
-		if s.Reason = s.reason; s.reason == "" || e.State == StateStuck {
-			s.Reason = e.Reason
-		}
+	switch {
+	case s.Reason != "", e.State == StateDone, e.State == StateDoneWithFailures:
+	case e.State == StateStuck:
+		s.Reason = e.Reason
+	default:
+		s.blame(e.Reason)
 	}
 }
 

@@ -54,6 +54,38 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// TestFailedStep: a run names the step that it failed at, as long as that is why
+// it ended.
+func TestFailedStep(t *testing.T) {
+	ended := func(s State, why string) Event { return Event{Kind: EvEnded, State: s, Reason: why} }
+	var (
+		failed = Event{Kind: EvFailed, Step: "a", Error: "refused"}
+		done   = Event{Kind: EvDone, Step: "a"}
+		opened = Event{Kind: EvOpened}
+		asked  = Event{Kind: EvRollback, Reason: "asked for"}
+		undone = ended(StateRolledBack, "")
+	)
+	for name, c := range map[string]struct {
+		events []Event
+		want   string
+	}{
+		"failed":                        {[]Event{failed, ended(StateFailed, "x")}, "a"},
+		"failed, undone":                {[]Event{failed, {Kind: EvRollback, Reason: "step a failed"}, undone}, "a"},
+		"done, undone":                  {[]Event{done, ended(StateDone, ""), opened, asked, undone}, ""},
+		"interrupted, undone":           {[]Event{done, ended(StateInterrupted, "interrupted"), opened, asked, undone}, ""},
+		"stuck":                         {[]Event{failed, ended(StateStuck, "step b: nobody can tell")}, ""},
+		"failed, kept, undone":          {[]Event{failed, ended(StateFailed, "x"), opened, asked, undone}, "a"},
+		"failed, given up":              {[]Event{failed, asked, ended(StateRollbackIncomplete, ""), ended(StateAbandoned, "no time")}, ""},
+		"failed, given up, then undone": {[]Event{failed, asked, ended(StateRollbackIncomplete, ""), ended(StateAbandoned, "no time"), opened, asked, undone}, "a"},
+		"an item failed, undone":        {[]Event{failed, {Kind: EvRollback, Step: "fleet[a]", Reason: "refused"}, ended(StateDoneWithFailures, ""), opened, asked, undone}, ""},
+		"a variable failed":             {[]Event{ended(StateFailed, "var x: no")}, ""},
+	} {
+		if got := recordOf(c.events...).Summary().FailedStep; got != c.want {
+			t.Errorf("%s: it failed at %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestEndedAt: a run that goes on has not ended.
 func TestEndedAt(t *testing.T) {
 	run := recordOf(Event{Kind: EvEnded, State: StateInterrupted})

@@ -15,11 +15,22 @@ func Runs(w io.Writer, runs []runner.Summary) error {
 	var p page
 	rows := [][]string{{"ID", "PLAYBOOK", "STATE", "STARTED", "ORG", "OWNERS"}}
 	for _, s := range runs {
-		rows = append(rows, []string{Visible(s.ID), Visible(s.Playbook + " " + s.Version), s.State.String(),
+		rows = append(rows, []string{Visible(s.ID), Visible(s.Playbook + " " + s.Version), stateWords(s),
 			clock(s.StartedAt), Visible(strings.TrimPrefix(s.Org, "https://")), someOwners(s.Owners)})
 	}
 	p.table("", rows)
 	return p.to(w)
+}
+
+// stateWords is a run's state in a list: that of one which failed says so.
+func stateWords(s runner.Summary) string {
+	switch s.State {
+	case runner.StateRolledBack, runner.StateRollbackIncomplete:
+		if s.FailedStep != "" {
+			return "failed, " + s.State.String()
+		}
+	}
+	return s.State.String()
 }
 
 // someOwners are the first few owners of a run.
@@ -95,14 +106,10 @@ type runPage struct {
 // why is why the run failed, without the items: they have a list of their own.
 // It is empty where the state says all.
 func (p *runPage) why() string {
-	reason := p.summary.Reason
-	if p.summary.State == runner.StateDone || reason == string(p.summary.State) {
+	if s := p.summary; s.State == runner.StateDone || s.Reason == string(s.State) {
 		return ""
 	}
-	for _, f := range p.summary.Failures {
-		reason, _, _ = strings.Cut(reason, "; "+f.Item+": ")
-	}
-	return reason
+	return withoutItems(p.summary)
 }
 
 // commandLine is a command about a run, made of the one that undoes it: both
@@ -129,59 +136,10 @@ func rolled(run *runner.StoredRun, s runner.Summary) bool {
 	return s.State == runner.StateRolledBack || slices.ContainsFunc(run.Events, func(e runner.Timed) bool { return e.Kind == runner.EvRollback && e.Step == "" })
 }
 
-// sentence is a run's state in words, and what that means for the org.
-func sentence(run *runner.StoredRun, s runner.Summary) string {
-	switch s.State {
-	case runner.StateDone:
-		return "done"
-	case runner.StateDoneWithFailures:
-		return fmt.Sprintf("done, but %s failed and %s undone; the others stand", failedItems(run, s), plural(len(s.Failures), "was", "were"))
-	case runner.StateFailed:
-		if acted := slices.ContainsFunc(run.Events, func(e runner.Timed) bool { return e.Kind == runner.EvUndone }); len(s.Failures) > 0 && acted {
-			return "failed; " + failedItems(run, s) + " failed and " + plural(len(s.Failures), "was", "were") + " undone; " + rest(run, s)
-		}
-		if run.Remains() {
-			return "failed; what it wrote was kept"
-		}
-		return "failed; nothing was written, the org is as before"
-	case runner.StateRolledBack:
-		if len(s.Residues) > 0 {
-			return "rolled back; the org is as before, apart from what stays"
-		}
-		return "rolled back; the org is as before"
-	case runner.StateRollbackIncomplete:
-		return "rollback incomplete; a person must look at the org"
-	case runner.StateInterrupted:
-		if rolled(run, s) {
-			return "its rollback was interrupted part-way"
-		}
-		return "interrupted part-way"
-	case runner.StateAbandoned:
-		if !run.Remains() {
-			return "abandoned; nothing that it wrote is left"
-		}
-		return "abandoned; what it wrote was left as it is"
-	case runner.StateStuck:
-		return "stuck: nobody can tell whether a write happened"
-	}
-	return s.State.String()
-}
-
-// rest is what is left where items that failed were undone.
-func rest(run *runner.StoredRun, s runner.Summary) string {
-	switch {
-	case run.Remains():
-		return "what the others wrote was kept"
-	case len(s.Residues) > 0:
-		return "the org is as before, apart from what stays"
-	}
-	return "the org is as before"
-}
-
 func (p *runPage) header() {
 	info, s := p.run.Info(), p.summary
 	p.printf("Run %s\n\n", Visible(s.ID))
-	p.line("  state       " + sentence(p.run, s))
+	p.wrapped("  state       ", sentence(p.run, s))
 	for _, text := range p.soFar() {
 		p.wrapped("  loop        ", text)
 	}

@@ -13,7 +13,7 @@ import (
 // plan is. The report is the run's; rollback is the command that undoes it.
 func RunHTML(w io.Writer, run *runner.StoredRun, r *Report, rollback string) error {
 	p := &htmlRun{
-		ID: r.ID, Playbook: r.Playbook, Version: r.Version, Outcome: r.Outcome, Class: stateClass(r.State), Why: r.Reason, Loops: slices.Clone(r.Loops), Holds: r.Holds,
+		ID: r.ID, Playbook: r.Playbook, Version: r.Version, Outcome: r.Outcome, Class: outcomeClass(r.Summary), Why: r.Reason, Loops: slices.Clone(r.Loops), Holds: r.Holds,
 		Next:   slices.Clone(r.Next), // the page makes its texts visible
 		Inputs: htmlPairs(shownInputs(r.Inputs, r.Secrets)), Outputs: htmlPairs(r.Outputs),
 	}
@@ -187,6 +187,15 @@ func momentClass(k runner.EventKind) string {
 		return string(graphNotice)
 	}
 	return ""
+}
+
+// outcomeClass is how the end of a run looks: one that failed and was undone, as
+// one that failed.
+func outcomeClass(s runner.Summary) string {
+	if s.FailedStep != "" && s.State == runner.StateRolledBack {
+		return stateClass(runner.StateFailed)
+	}
+	return stateClass(s.State)
 }
 
 // runGraph is the graph of a run's plan, with what became of each step.

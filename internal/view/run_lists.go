@@ -9,24 +9,6 @@ import (
 	"example.com/rekey/runner"
 )
 
-// failedItems is how many items failed. Of how many is said where one loop
-// alone had items that did.
-func failedItems(run *runner.StoredRun, s runner.Summary) string {
-	total := map[string]int{}
-	for _, e := range run.Events {
-		if e.Kind == runner.EvItems {
-			total[e.Step] = len(e.Keys)
-		}
-	}
-	loop := loopOf(s.Failures[0].Item)
-	for _, f := range s.Failures {
-		if loopOf(f.Item) != loop {
-			return count(len(s.Failures), "item")
-		}
-	}
-	return fmt.Sprintf("%s of %s", number(len(s.Failures)), count(total[loop], "item"))
-}
-
 // failures names the items that failed, and says why.
 func (p *runPage) failures() {
 	if len(p.summary.Failures) == 0 {

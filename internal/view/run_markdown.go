@@ -68,17 +68,19 @@ func (p *runMarkdown) head() {
 	p.part(rankHead, "", head.String(), "")
 }
 
-// alertOf is what kind of note the end of a run deserves.
+// alertOf is what kind of note the end of a run deserves: whatever failed, or
+// waits for a person, more than what somebody asked for.
 func alertOf(r *Report) string {
 	switch r.State {
 	case runner.StateDone, runner.StateRunning:
 		return ""
-	case runner.StateStuck, runner.StateRollbackIncomplete:
+	case runner.StateStuck, runner.StateFailed, runner.StateRollbackIncomplete:
 		return "CAUTION"
-	case runner.StateRolledBack, runner.StateAbandoned:
-		if r.Reason == "" { // somebody asked for it
+	case runner.StateRolledBack:
+		if r.FailedStep == "" { // somebody asked for it
 			return "NOTE"
 		}
+		return "CAUTION"
 	}
 	return "WARNING"
 }

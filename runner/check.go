@@ -323,6 +323,21 @@ func (p *Program) public(inputs map[string]any) map[string]any {
 	return out
 }
 
+// secretInputs names the secret inputs, and those of them that are not given:
+// that a secret is there is none.
+func (p *Program) secretInputs(given map[string]any) (names, absent []string) {
+	for _, in := range p.Playbook.Inputs {
+		if !in.Secret {
+			continue
+		}
+		names = append(names, in.Name)
+		if given[in.Name] == nil {
+			absent = append(absent, in.Name)
+		}
+	}
+	return names, absent
+}
+
 func (in *Input) howToGive() string {
 	if in.Secret {
 		return fmt.Sprintf("set REKEY_INPUT_%s, or give --input-file %s=FILE", strings.ToUpper(in.Name), in.Name)

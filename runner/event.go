@@ -116,8 +116,9 @@ type RunInfo struct {
 	Digest    string         `json:"digest"`         // of the playbook's text
 	Plan      string         `json:"plan,omitempty"` // digest of the plan that was approved
 	Org       string         `json:"org"`
-	Inputs    map[string]any `json:"inputs"` // without secrets
-	Secrets   []string       `json:"secrets,omitempty"`
+	Inputs    map[string]any `json:"inputs"`                      // without secrets
+	Secrets   []string       `json:"secrets,omitempty"`           // their names
+	NotGiven  []string       `json:"secrets_not_given,omitempty"` // those of them that the run began without
 	OnFailure string         `json:"on_failure"`
 	Who       string         `json:"who,omitempty"`
 	StartedAt time.Time      `json:"started_at"`

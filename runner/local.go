@@ -161,11 +161,7 @@ func newRunInfo(p *Program, spec Spec) *RunInfo {
 	if spec.Plan != nil {
 		info.Plan = spec.Plan.Digest()
 	}
-	for _, in := range p.Playbook.Inputs {
-		if in.Secret {
-			info.Secrets = append(info.Secrets, in.Name)
-		}
-	}
+	info.Secrets, info.NotGiven = p.secretInputs(spec.Secrets)
 	return info
 }
 

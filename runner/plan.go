@@ -41,8 +41,9 @@ type PlanBody struct {
 	Org          string               `json:"org"`
 	Offline      bool                 `json:"offline,omitempty"` // the owners were invented
 	OnFailure    string               `json:"on_failure"`
-	Inputs       map[string]any       `json:"inputs"`            // without secrets
-	Secrets      []string             `json:"secrets,omitempty"` // their names
+	Inputs       map[string]any       `json:"inputs"`                      // without secrets
+	Secrets      []string             `json:"secrets,omitempty"`           // their names
+	NotGiven     []string             `json:"secrets_not_given,omitempty"` // those of them that the plan was made without
 	Steps        []PlannedStep        `json:"steps"`
 	Loops        []PlannedLoop        `json:"loops,omitempty"`
 	Outputs      map[string]any       `json:"outputs,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -211,8 +212,12 @@ steps:
 			t.Errorf("%s: not checked %v", id, got)
 		}
 	}
-	if got := strings.Join(plan.Body.Secrets, " "); got != "pass tail" {
-		t.Errorf("secrets %s", got)
+	if got := fmt.Sprint(plan.Body.Secrets, plan.Body.NotGiven); got != "[pass tail] [pass tail]" {
+		t.Errorf("secrets, and those not given: %s", got)
+	}
+	plan = rehearse(t, w, p, map[string]any{"pass": "hush"})
+	if got := fmt.Sprint(plan.Body.Secrets, plan.Body.NotGiven); got != "[pass tail] [tail]" {
+		t.Errorf("secrets, and those not given: %s", got)
 	}
 	if _, _, faults := p.Bind(nil, true); len(faults) != 1 || !strings.Contains(faults[0].Message, "pass") {
 		t.Errorf("a run without the secret: %v", faults)
@@ -233,7 +238,7 @@ func TestRehearsalInterrupted(t *testing.T) {
 // What is not, byte for byte, a plan as it is written is refused, with the
 // reason.
 func TestDecodePlan(t *testing.T) {
-	plan := &Plan{Header: PlanHeader{Format: PlanFormat}, Body: PlanBody{Playbook: "p", Steps: []PlannedStep{{
+	plan := &Plan{Header: PlanHeader{Format: PlanFormat}, Body: PlanBody{Playbook: "p", Secrets: []string{"pass"}, Steps: []PlannedStep{{
 		Step: "a", In: map[string]any{"n": 1, "text": "<&>"}, Write: &Write{Method: "POST", Body: json.RawMessage(`{"a":[1,2]}`)},
 	}}}}
 	data, err := plan.Encode()
@@ -263,7 +268,7 @@ func TestDecodePlan(t *testing.T) {
 func TestSealedPlan(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	plan := &Plan{Header: PlanHeader{Format: PlanFormat, MadeAt: at, Tool: "rekey 1", Who: "ada@host"}, Body: PlanBody{
-		Playbook: "p", Org: "https://a.example", Inputs: map[string]any{"years": 2, "text": "<&>"},
+		Playbook: "p", Org: "https://a.example", Inputs: map[string]any{"years": 2, "text": "<&>"}, Secrets: []string{"pass"}, NotGiven: []string{"pass"},
 		Steps: []PlannedStep{{Step: "a", Write: &Write{Method: "POST", Path: "/keys?years=2"}}},
 	}}
 	unsaved, err := plan.Encode()
@@ -288,6 +293,7 @@ func TestSealedPlan(t *testing.T) {
 	for _, change := range [][2]string{
 		{"12:00:00Z", "12:00:01Z"}, {"13:00:00Z", "14:00:00Z"}, {"ada@host", "bob@host"}, {"rekey 1", "rekey 2"},
 		{"years=2", "years=9"}, {`"years": 2`, `"years": 9`}, {"a.example", "b.example"}, {plan.Header.Seal[:8], "00000000"},
+		{",\n    \"secrets_not_given\": [\n      \"pass\"\n    ]", ""},
 		{",\n    \"seal\": \"" + plan.Header.Seal + `"`, ""},
 	} {
 		text := strings.Replace(string(data), change[0], change[1], 1)

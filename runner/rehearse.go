@@ -92,11 +92,7 @@ func newPlan(p *Program, spec RehearsalSpec) *Plan {
 	if spec.OnFailure != "" {
 		body.OnFailure = spec.OnFailure
 	}
-	for _, in := range p.Playbook.Inputs {
-		if in.Secret {
-			body.Secrets = append(body.Secrets, in.Name)
-		}
-	}
+	body.Secrets, body.NotGiven = p.secretInputs(spec.Secrets)
 	for _, w := range p.Warnings { // without the file, which is named differently elsewhere
 		body.Warnings = append(body.Warnings, fmt.Sprintf("line %d, %s: %s (%s)", w.Line, w.Warning, w.Message, w.Cure))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -366,6 +367,7 @@ func TestSecretsStayOut(t *testing.T) {
 	p := program(t, w.catalogue(t), `
 inputs:
   pass: {type: string, secret: true}
+  tail: {type: string, secret: true, default: null}
 vars:
   long: "$<inputs.pass>!"
 steps:
@@ -391,6 +393,9 @@ steps:
 	}
 	if got := strings.Join(notes, " "); got != canary+"! "+canary {
 		t.Errorf("the steps got %q", got)
+	}
+	if got := fmt.Sprint(m.Info().Secrets, m.Info().NotGiven); got != "[pass tail] [tail]" {
+		t.Errorf("secrets, and those not given: %s", got)
 	}
 	err = filepath.Walk(l.Dir, func(path string, info os.FileInfo, err error) error {
 		if err != nil || info.IsDir() {

@@ -15,7 +15,7 @@ var planWords = []placeWord{
 	{"/failure/step", "would fail at"}, {"/failure/message", "would fail"}, {"/failure", "would fail"},
 	{"/playbook", "playbook"}, {"/version", "version"}, {"/digest", "playbook's SHA-256"},
 	{"/org", "org"}, {"/offline", "offline"}, {"/on_failure", "on failure"},
-	{"/inputs/", "input "}, {"/secrets", "secret inputs"}, {"/outputs/", "output "}, {"/warnings", "warnings"},
+	{"/inputs/", "input "}, {"/secrets_not_given", "secret inputs not given"}, {"/secrets", "secret inputs"}, {"/outputs/", "output "}, {"/warnings", "warnings"},
 	{"/rollback/calls/", "requests to undo it, to "}, {"/rollback/residues", "stays after a rollback"}, {"/rollback", "rollback"}, {"/access/", ""}, {"/calls/", "requests to "}, {"/expected", "expected time"},
 }
 

@@ -47,7 +47,7 @@ func TestDiffText(t *testing.T) {
 		before, after := everything(), madeLater(t, everything())
 		body := &after.Body
 		body.Version, body.OnFailure, body.Inputs["list"] = "1.3.0", "rollback", []any{"b", "c\x1b[2J"}
-		body.Secrets = nil
+		body.Secrets, body.NotGiven = nil, nil
 		body.Inputs["new"] = strings.Repeat("long ", 60)
 		body.Steps[0], body.Steps[2] = body.Steps[2], body.Steps[0] // same, skip, read
 		yes := true

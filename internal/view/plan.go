@@ -59,7 +59,7 @@ func (p *planPage) head(h runner.PlanHeader) {
 	}
 	p.line("  made        " + made)
 	p.line("  on failure  " + onFailure(b.OnFailure))
-	inputs := shownInputs(b.Inputs, b.Secrets)
+	inputs := shownInputs(b.Inputs, b.Secrets, b.NotGiven)
 	prefix := "  inputs      "
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		p.line(fmt.Sprintf("%s%s = %s", prefix, Visible(name), short(inputs[name])))

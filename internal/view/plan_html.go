@@ -24,7 +24,7 @@ func PlanHTML(w io.Writer, plan *runner.Plan) error {
 	p.steps()
 	p.certificates()
 	p.rollback()
-	p.Inputs = htmlPairs(shownInputs(b.Inputs, b.Secrets))
+	p.Inputs = htmlPairs(shownInputs(b.Inputs, b.Secrets, b.NotGiven))
 	p.Outputs = htmlPairs(b.Outputs)
 	p.Buckets, p.Expected, p.Share = htmlBuckets(b.Calls), "about "+expected(b.Expected), fmt.Sprintf("%d%%", b.RateShare)
 	p.Access = newHTMLAccess(b.Access)

@@ -192,7 +192,7 @@ func undoText(u *runner.PlannedUndo) string {
 // inputs lists what the plan was made with, and what the run yields.
 func (p *planMarkdown) inputs() {
 	part := p.details(rankInputs, "inputs and outputs", "Inputs and outputs")
-	inputs := shownInputs(p.body.Inputs, p.body.Secrets)
+	inputs := shownInputs(p.body.Inputs, p.body.Secrets, p.body.NotGiven)
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		part.item("- %s = %s", mdCode(name), mdCode(short(inputs[name])))
 	}

@@ -151,14 +151,14 @@ func TestRollbackThatFails(t *testing.T) {
 // TestShownInputs has a secret among the values, which no plan should have.
 func TestShownInputs(t *testing.T) {
 	given := map[string]any{"pass": "hush", "app": "0oa1"}
-	got := shownInputs(given, []string{"pass", "word"})
-	if want := (map[string]any{"pass": "(secret)", "word": "(secret)", "app": "0oa1"}); !maps.Equal(got, want) {
+	got := shownInputs(given, []string{"pass", "word"}, []string{"word"})
+	if want := (map[string]any{"pass": "(secret)", "word": "(secret, not given)", "app": "0oa1"}); !maps.Equal(got, want) {
 		t.Errorf("shown are %v", got)
 	}
 	if given["pass"] != "hush" {
 		t.Error("showing the inputs changed them")
 	}
-	if got := shownInputs(nil, nil); got == nil || len(got) != 0 {
+	if got := shownInputs(nil, nil, nil); got == nil || len(got) != 0 {
 		t.Errorf("of none are shown %v", got)
 	}
 }

@@ -21,8 +21,9 @@ type Report struct {
 	Who          string                      `json:"who,omitempty"`   // who ran it, and where
 	Tool         string                      `json:"tool"`            // and with what
 	OnFailure    string                      `json:"on_failure"`
-	Inputs       map[string]any              `json:"inputs"`            // without secrets
-	Secrets      []string                    `json:"secrets,omitempty"` // their names
+	Inputs       map[string]any              `json:"inputs"`                      // without secrets
+	Secrets      []string                    `json:"secrets,omitempty"`           // their names
+	NotGiven     []string                    `json:"secrets_not_given,omitempty"` // those of them that the run began without
 	Outputs      map[string]any              `json:"outputs,omitempty"`
 	Digests      ReportDigests               `json:"digests"`
 	Changes      []ReportChange              `json:"changes,omitempty"`      // what is not as it was before
@@ -120,7 +121,7 @@ func NewReport(run *runner.StoredRun, program *runner.Program, rollback string) 
 	s.Reason = p.why()
 	r := &Report{
 		Format: ReportFormat, Summary: s, Outcome: sentence(run, s), Loops: p.soFar(),
-		Who: info.Who, Tool: info.Tool, OnFailure: info.OnFailure, Inputs: info.Inputs, Secrets: info.Secrets,
+		Who: info.Who, Tool: info.Tool, OnFailure: info.OnFailure, Inputs: info.Inputs, Secrets: info.Secrets, NotGiven: info.NotGiven,
 		Outputs: outputs(run), Digests: ReportDigests{Playbook: info.Digest, Plan: info.Plan, Journal: run.Head},
 		Certificates: certificates(run, program), Undone: undoneSteps(run), NotUndone: notUndone(run), Adopted: adopted(run),
 		InFlight: run.InFlight(), Timeline: timeline(run, program), Requests: requests(run), Next: p.nextSteps(rollback),

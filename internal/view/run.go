@@ -167,7 +167,7 @@ func (p *runPage) header() {
 	}
 	if len(info.Inputs)+len(info.Secrets) > 0 {
 		p.line("\nInputs")
-		p.pairs("  ", shownInputs(info.Inputs, info.Secrets))
+		p.pairs("  ", shownInputs(info.Inputs, info.Secrets, info.NotGiven))
 	}
 }
 

@@ -15,7 +15,7 @@ func RunHTML(w io.Writer, run *runner.StoredRun, r *Report, rollback string) err
 	p := &htmlRun{
 		ID: r.ID, Playbook: r.Playbook, Version: r.Version, Outcome: r.Outcome, Class: outcomeClass(r.Summary), Why: r.Reason, Loops: slices.Clone(r.Loops), Holds: r.Holds,
 		Next:   slices.Clone(r.Next), // the page makes its texts visible
-		Inputs: htmlPairs(shownInputs(r.Inputs, r.Secrets)), Outputs: htmlPairs(r.Outputs),
+		Inputs: htmlPairs(shownInputs(r.Inputs, r.Secrets, r.NotGiven)), Outputs: htmlPairs(r.Outputs),
 	}
 	for _, effect := range r.Residues {
 		p.Stays = append(p.Stays, residue(effect))

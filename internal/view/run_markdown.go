@@ -247,7 +247,7 @@ func (p *runMarkdown) values() {
 		title += ", before it was undone"
 	}
 	p.folded(rankInputs, "outputs", title, mdValues(r.Outputs))
-	p.folded(rankInputs, "inputs", "Inputs", mdValues(shownInputs(r.Inputs, r.Secrets)))
+	p.folded(rankInputs, "inputs", "Inputs", mdValues(shownInputs(r.Inputs, r.Secrets, r.NotGiven)))
 }
 
 // mdValues are names with their values, sorted by name.

@@ -198,12 +198,16 @@ func (p *page) to(w io.Writer) error {
 }
 
 // shownInputs are the inputs that a playbook was given, the secret ones without
-// a value: whatever the values hold of a secret is none that may be shown.
-func shownInputs(values map[string]any, secrets []string) map[string]any {
+// a value: whatever the values hold of a secret is none that may be shown. Of
+// the absent secrets it is said that they were not given.
+func shownInputs(values map[string]any, secrets, absent []string) map[string]any {
 	shown := map[string]any{}
 	maps.Copy(shown, values)
 	for _, name := range secrets {
 		shown[name] = "(secret)"
+		if slices.Contains(absent, name) {
+			shown[name] = "(secret, not given)"
+		}
 	}
 	return shown
 }

@@ -114,7 +114,7 @@ func everything() *runner.Plan {
 		Header: runner.PlanHeader{Format: runner.PlanFormat, MadeAt: at, Tool: "rekey test", Who: "ada@host"},
 		Body: runner.PlanBody{
 			Playbook: "all", Version: "1.2.3", Org: "https://offline.rekey.invalid", Offline: true, OnFailure: "keep",
-			Inputs: map[string]any{"app": "0oa1", "label": "evil\x1b[2J", "list": []any{"a", "b"}, "none": nil}, Secrets: []string{"pass"},
+			Inputs: map[string]any{"app": "0oa1", "label": "evil\x1b[2J", "list": []any{"a", "b"}, "none": nil}, Secrets: []string{"pass", "word"}, NotGiven: []string{"word"},
 			Warnings: []string{"a warning of the whole"},
 			Steps: []runner.PlannedStep{
 				{Step: "read", Name: "look first", Type: "get_app"},
@@ -192,7 +192,7 @@ func aRun() *runner.StoredRun {
 	}
 	no := false
 	add(runner.Event{Kind: runner.EvCreated, Run: &runner.RunInfo{ID: "r1", Format: 1, Tool: "rekey test", Who: "ada@host", Playbook: "all",
-		Version: "1.2.3", Org: "https://x.okta.com", OnFailure: "rollback", StartedAt: at, Inputs: map[string]any{"app": "0oa1"}, Secrets: []string{"pass"}}})
+		Version: "1.2.3", Org: "https://x.okta.com", OnFailure: "rollback", StartedAt: at, Inputs: map[string]any{"app": "0oa1"}, Secrets: []string{"pass", "word"}, NotGiven: []string{"word"}}})
 	add(runner.Event{Kind: runner.EvCondition, Step: "skip", Value: &no})
 	add(runner.Event{Kind: runner.EvInputs, Step: "switch", Claims: []string{"app/0oa1"}})
 	add(runner.Event{Kind: runner.EvObserved, Step: "switch"})

@@ -108,7 +108,7 @@ func (p *planHTML) step(h *htmlRow, r *planRow) {
 func (h *htmlRow) detail(title string, r *planRow, of func(*runner.PlannedStep) map[string]any) {
 	d := htmlDetail{Title: title}
 	for _, name := range slices.Sorted(maps.Keys(of(r.first))) {
-		d.Pairs = append(d.Pairs, htmlPair{name, r.of.text(func(s *runner.PlannedStep) string { return fitting(of(s)[name]) })})
+		d.Pairs = append(d.Pairs, htmlPair{name, r.of.value(func(s *runner.PlannedStep) any { return of(s)[name] }, fitting)})
 	}
 	if len(d.Pairs) > 0 {
 		h.Details = append(h.Details, d)

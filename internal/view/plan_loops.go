@@ -105,6 +105,29 @@ func (p planPart) text(of func(*runner.PlannedStep) string) string {
 	return c.String()
 }
 
+// value is what a value of each item's step comes to for all of them, as show
+// shows one. Of lists that differ too much, or are too long, it says how many
+// there are in them.
+func (p planPart) value(of func(*runner.PlannedStep) any, show func(any) string) string {
+	var texts, counts common
+	lists, differ, cut := true, false, false
+	for i, e := range p.entries {
+		v := of(e.step)
+		text := p.names[i].text(show(v))
+		differ = differ || i > 0 && text != texts.last
+		texts.add(text)
+		list, ok := v.([]any)
+		lists = lists && ok
+		cut = cut || ok && show(v) != Value(v)
+		counts.add(fmt.Sprintf("%s (%s in all)", differs, number(len(list))))
+	}
+	text := texts.String()
+	if lists && differ && (cut || text == differs) {
+		return counts.String()
+	}
+	return text
+}
+
 // common writes a text that may hold what stands for several.
 func (p *planPage) common(prefix, text string) {
 	p.differs = p.differs || strings.Contains(text, differs)

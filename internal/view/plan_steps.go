@@ -138,7 +138,7 @@ func (p *planPage) request(indent string, r *planRow) {
 func (p *planPage) values(indent, label string, r *planRow, of func(*runner.PlannedStep) map[string]any) {
 	const room = 72
 	for _, name := range slices.Sorted(maps.Keys(of(r.first))) {
-		text := r.of.text(func(s *runner.PlannedStep) string { return short(of(s)[name]) })
+		text := r.of.value(func(s *runner.PlannedStep) any { return of(s)[name] }, short)
 		p.line(indent + fmt.Sprintf("%-9s", label) + Visible(name+" = "+beginningOf(text, room)))
 		label = ""
 	}

@@ -137,7 +137,7 @@ type Write struct {
 	Path        string          `json:"path"`
 	ContentType string          `json:"content_type,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
-	SHA256      string          `json:"sha256,omitempty"` // of the body; none for a PUT
+	SHA256      string          `json:"sha256,omitempty"` // of the body; none for a PUT; in a plan, of the body with sources in place of what the run assigns
 	Change      *Change         `json:"change,omitempty"`
 }
 

@@ -111,7 +111,7 @@ type htmlRequest struct {
 	Here   bool // on this machine
 	Change *htmlChange
 	Body   []string // the lines of a JSON body
-	SHA256 string   // of another
+	Digest string   // of another: what is known of it
 }
 
 // htmlChange is the one value that a request changes.
@@ -130,7 +130,7 @@ func newHTMLRequest(w *runner.Write) *htmlRequest {
 	case len(w.Body) > 0 && json.Indent(&body, []byte(masked(w.Body)), "", "  ") == nil:
 		r.Body = strings.Split(body.String(), "\n")
 	case w.SHA256 != "":
-		r.SHA256 = w.SHA256
+		r.Digest = "SHA-256 of the body " + w.SHA256
 	}
 	return r
 }

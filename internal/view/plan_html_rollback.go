@@ -107,7 +107,7 @@ func (u *undoing) end() {
 	if u.Request == nil {
 		return
 	}
-	u.Request.Line, u.Request.Body, u.Request.SHA256 = u.line.String(), nil, ""
+	u.Request.Line, u.Request.Body, u.Request.Digest = u.line.String(), nil, ""
 	if c := u.Request.Change; c != nil {
 		c.From, c.To = u.from.String(), u.to.String()
 	}

@@ -124,7 +124,10 @@ func (p *planHTML) write(h *htmlRow, r *planRow) {
 	if pointer, from, to, ok := r.changes(); ok {
 		h.Request.Change = &htmlChange{pointer, from, to}
 	}
+	if h.Request.Digest != "" {
+		h.Request.Digest = r.digest()
+	}
 	if len(r.of.entries) > 1 {
-		h.Request.Body, h.Request.SHA256 = nil, ""
+		h.Request.Body, h.Request.Digest = nil, ""
 	}
 }

@@ -130,7 +130,7 @@ func (p *planPage) request(indent string, r *planRow) {
 	case len(w.Body) > 0:
 		p.common(blank, r.of.text(func(s *runner.PlannedStep) string { return masked(s.Write.Body) }))
 	case w.SHA256 != "":
-		p.common(blank, "SHA-256 of the body "+r.of.text(func(s *runner.PlannedStep) string { return s.Write.SHA256 }))
+		p.common(blank, r.digest())
 	}
 }
 

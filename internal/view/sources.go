@@ -2,11 +2,41 @@ package view
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"example.com/rekey/runner"
 )
+
+// anySource matches what stands for a value that the run assigns, whoever yields
+// it.
+var anySource = regexp.MustCompile(`\$<(?:[^"<>]|"(?:[^"\\]|\\.)*")+>`)
+
+// inBody are the sources of what a step is given that are not in its request's
+// path: they are in its body.
+func inBody(s *runner.PlannedStep) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(s.In)) {
+		for _, one := range anySource.FindAllString(Value(s.In[name]), -1) {
+			if !strings.Contains(s.Write.Path, one) && !slices.Contains(out, one) {
+				out = append(out, one)
+			}
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// digest says by what a request's body is known that is not shown. One of which
+// a part is assigned in the run has no digest before: that in the plan is of the
+// body with a source in place of that part, and is there to compare plans.
+func (r *planRow) digest() string {
+	if sources := r.of.text(inBody); sources != "" {
+		return "the body holds " + sources + ": its SHA-256 is known in the run"
+	}
+	return "SHA-256 of the body " + r.of.text(func(s *runner.PlannedStep) string { return s.Write.SHA256 })
+}
 
 // yields is what the steps of a run have yielded, by their names.
 type yields map[string]map[string]any

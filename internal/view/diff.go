@@ -21,6 +21,7 @@ const DiffFormat = 1
 type PlanDiff struct {
 	Format       int           `json:"format"`
 	Equal        bool          `json:"equal"`
+	Unrelated    []string      `json:"unrelated,omitempty"` // playbook, org: of which the plans are not of the same one; then they are not two versions of one plan
 	Before       DiffedPlan    `json:"before"`
 	After        DiffedPlan    `json:"after"`
 	Plan         []DiffedPlace `json:"plan,omitempty"` // of the plan as a whole
@@ -115,6 +116,7 @@ type differ struct {
 func Diff(before, after *runner.Plan, types *runner.Catalogue) (*PlanDiff, error) {
 	d := &differ{types: types, since: [2]time.Time{before.Header.MadeAt, after.Header.MadeAt},
 		PlanDiff: PlanDiff{Format: DiffFormat, Before: diffed(before), After: diffed(after)}}
+	d.relate()
 	was, err := tree(before.Body)
 	if err != nil {
 		return nil, err
@@ -139,6 +141,16 @@ func Diff(before, after *runner.Plan, types *runner.Catalogue) (*PlanDiff, error
 	d.Plan = d.between("", was, is)
 	d.Equal = len(d.Plan)+len(d.Steps)+len(d.Loops)+len(d.Certificates)+len(d.Rollback)+len(d.Bases) == 0 && d.Order == nil
 	return &d.PlanDiff, nil
+}
+
+// relate notes of which plans are not of the same one.
+func (d *differ) relate() {
+	if d.Before.Playbook != d.After.Playbook {
+		d.Unrelated = append(d.Unrelated, "playbook")
+	}
+	if d.Before.Org != d.After.Org {
+		d.Unrelated = append(d.Unrelated, "org")
+	}
 }
 
 func diffed(p *runner.Plan) DiffedPlan {

@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,6 +96,43 @@ func TestDiffOfLoop(t *testing.T) {
 	_, text = diffText(t, more, fewer)
 	if n := strings.Count(text, "\n"); n > 20 || !strings.Contains(text, "20 items fewer") {
 		t.Errorf("%d lines of items that went:\n%s", n, text)
+	}
+}
+
+// TestDiffUnrelated: that plans are not of one playbook, or not for one org, is
+// said first, in each format.
+func TestDiffUnrelated(t *testing.T) {
+	for name, c := range map[string]struct {
+		change    func(*runner.PlanBody)
+		headline  string
+		unrelated string
+	}{
+		"playbook": {func(b *runner.PlanBody) { b.Playbook = "some\x1bother" },
+			"These are not two versions of one plan, but plans of two playbooks, all and some␛other.", `"playbook"`},
+		"org": {func(b *runner.PlanBody) { b.Org = "https://x.okta.com" },
+			"These are not two versions of one plan, but plans for two orgs, https://offline.rekey.invalid and https://x.okta.com.", `"org"`},
+		"both": {func(b *runner.PlanBody) { b.Playbook, b.Org = "other", "https://x.okta.com" },
+			"These are not two versions of one plan, but plans of two playbooks, all and other, for two orgs, https://offline.rekey.invalid and https://x.okta.com.", `"playbook","org"`},
+		"version": {func(b *runner.PlanBody) { b.Version = "2.0.0" }, "The plans of all differ.", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := everything(), madeLater(t, everything())
+			c.change(&after.Body)
+			d, text := diffText(t, before, after)
+			if first, _, _ := strings.Cut(text, "\n"); first != c.headline {
+				t.Errorf("the text begins %q, want %q", first, c.headline)
+			}
+			var markdown, data bytes.Buffer
+			if err := errors.Join(DiffMarkdown(&markdown, d, before, after), encode(&data, d, "")); err != nil {
+				t.Fatal(err)
+			}
+			if first, _, _ := strings.Cut(markdown.String(), "\n"); first != "#### "+mdText(c.headline) {
+				t.Errorf("the Markdown begins %q", first)
+			}
+			if got := strings.Contains(data.String(), `"unrelated":[`+c.unrelated+`]`); got != (c.unrelated != "") {
+				t.Errorf("the JSON is %.200s", data.String())
+			}
+		})
 	}
 }
 

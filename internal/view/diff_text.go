@@ -18,7 +18,7 @@ func DiffText(w io.Writer, d *PlanDiff, before, after *runner.Plan) error {
 		p.line(fmt.Sprintf("The plans of %s %s are equal: a run does the same.", Visible(d.After.Playbook), Visible(d.After.Version)))
 		return p.to(w)
 	}
-	p.line(fmt.Sprintf("The plans of %s differ.\n", Visible(d.After.Playbook)))
+	p.line(d.headline() + "\n")
 	p.line("  before  " + origin(d.Before))
 	p.line("  after   " + origin(d.After))
 	p.burden()
@@ -33,6 +33,22 @@ func DiffText(w io.Writer, d *PlanDiff, before, after *runner.Plan) error {
 	p.things("Rollback, as rehearsed", d.Rollback)
 	p.bases()
 	return p.to(w)
+}
+
+// headline says what it is that differs.
+func (d *PlanDiff) headline() string {
+	if len(d.Unrelated) == 0 {
+		return fmt.Sprintf("The plans of %s differ.", Visible(d.After.Playbook))
+	}
+	text := ""
+	for _, what := range d.Unrelated {
+		one, other, of := d.Before.Playbook, d.After.Playbook, " of"
+		if what == "org" {
+			one, other, of = d.Before.Org, d.After.Org, " for"
+		}
+		text += fmt.Sprintf("%s two %ss, %s and %s,", of, what, Visible(one), Visible(other))
+	}
+	return "These are not two versions of one plan, but plans" + strings.TrimSuffix(text, ",") + "."
 }
 
 type diffPage struct {

@@ -142,7 +142,7 @@ func checkAll(t *testing.T) (output, profile string) {
 		t.Fatal(err)
 	}
 	// Without the main package among those counted nothing is written at the end.
-	build := exec.Command("go", "build", "-cover", "-coverpkg=example.com/rekey/runner/...,example.com/rekey/cmd/rekey", "-o", program, ".")
+	build := exec.Command("go", "build", "-buildvcs=false", "-cover", "-coverpkg=example.com/rekey/runner/...,example.com/rekey/cmd/rekey", "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

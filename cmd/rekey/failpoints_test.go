@@ -136,7 +136,7 @@ func readFlanks(pkg string) (*flanks, error) {
 // buildWith builds a program with tags.
 func buildWith(tb testing.TB, tags, what string) string {
 	out := filepath.Join(tb.TempDir(), "program")
-	if text, err := exec.Command("go", "build", "-tags", tags, "-o", out, what).CombinedOutput(); err != nil {
+	if text, err := exec.Command("go", "build", "-buildvcs=false", "-tags", tags, "-o", out, what).CombinedOutput(); err != nil {
 		tb.Fatalf("go build -tags %s %s: %v: %s", tags, what, err, text)
 	}
 	return out

@@ -112,7 +112,7 @@ func peakMemory(p *os.ProcessState) int64 {
 
 func build(tb testing.TB, what string) string {
 	out := filepath.Join(tb.TempDir(), "program")
-	if text, err := exec.Command("go", "build", "-o", out, what).CombinedOutput(); err != nil {
+	if text, err := exec.Command("go", "build", "-buildvcs=false", "-o", out, what).CombinedOutput(); err != nil {
 		tb.Fatalf("go build %s: %v: %s", what, err, text)
 	}
 	return out

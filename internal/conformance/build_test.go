@@ -27,7 +27,7 @@ var command = sync.OnceValues(func() (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(built, "rekey")
-	build := exec.Command("go", "build", "-o", program, "./cmd/rekey")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./cmd/rekey")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building rekey: %w\n%s", err, out)

@@ -109,7 +109,8 @@ func TestClaimsAreLocked(t *testing.T) {
 		if _, err := claim(l, "r", "app/1"); err != nil {
 			t.Error(err)
 		}
-		if done, err = l.lockClaims(context.Background()); err != nil {
+		kept, err := l.lockClaims(context.Background())
+		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, end := context.WithTimeout(context.Background(), 2*patience)
@@ -117,7 +118,7 @@ func TestClaimsAreLocked(t *testing.T) {
 		if _, err := l.Claim(ctx, ClaimSpec{Run: "r", Org: claimOrg}); err == nil || ctx.Err() != nil {
 			t.Errorf("while others keep the lock: %v", err)
 		}
-		done()
+		kept()
 	})
 }
 

@@ -45,6 +45,7 @@ type runFacts struct {
 	run      *runner.StoredRun
 	program  *runner.Program // nil: steps are shown by their ids
 	rollback string          // the command that undoes the run
+	all      bool            // as text too all is shown
 	holds    string          // which owners it keeps from other runs; empty: none
 }
 
@@ -66,7 +67,11 @@ func planJSON(w io.Writer, plan *runner.Plan) error {
 }
 
 func showText(w io.Writer, r *runFacts) error {
-	if err := view.Show(w, r.run, r.program, r.rollback); err != nil || r.holds == "" {
+	show := view.Show
+	if r.all {
+		show = view.ShowAll
+	}
+	if err := show(w, r.run, r.program, r.rollback); err != nil || r.holds == "" {
 		return err
 	}
 	_, err := fmt.Fprintln(w, view.Visible(r.holds))

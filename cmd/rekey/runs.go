@@ -64,11 +64,13 @@ func (a *app) runs(format string) error {
 
 func (a *app) showCommand() *cobra.Command {
 	var format, head string
-	var verify bool
+	var verify, all bool
 	cmd := &cobra.Command{
 		Use: "show RUN", Short: "show one run in full", Args: takes(1, 1, "a RUN"),
-		Long: `Show one run in full: what it did when, what it wrote, what it yielded, what stays.
-RUN is an id, or the beginning of one.
+		Long: `Show one run: what it did when, what it wrote, what it yielded, what stays.
+RUN is an id, or the beginning of one. Of a long run the items of loops that went
+alike are told as one, unless --verbose asks for all; html and json have all
+anyway.
 
 With --verify only its journal is verified, line by line, and its head hash
 printed: who keeps that elsewhere can tell later, with --head, that no line was
@@ -77,15 +79,20 @@ changed, taken away or added since.`,
 			switch {
 			case verify && cmd.Flags().Changed("format"):
 				return usage("--verify and --format are given together", "--verify prints one line of text")
+			case verify && all:
+				return usage("--verify and --verbose are given together", "--verify prints one line of text")
+			case all && format != "text":
+				return usage("--verbose and --format "+format+" are given together", "--verbose is for text; html and json have everything anyway")
 			case verify:
 				return a.verify(args[0], head)
 			case head != "":
 				return usage("--head is given without --verify", "add --verify")
 			}
-			return a.show(args[0], format)
+			return a.show(args[0], format, all)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", runFaces().usage())
+	cmd.Flags().BoolVarP(&all, "verbose", "v", false, "show all of a long run, each item by itself")
 	cmd.Flags().BoolVar(&verify, "verify", false, "verify the journal and print its head hash")
 	cmd.Flags().StringVar(&head, "head", "", "with --verify: the head hash that the journal must have")
 	return cmd
@@ -111,7 +118,7 @@ func (a *app) verify(text, head string) error {
 	return err
 }
 
-func (a *app) show(text, format string) error {
+func (a *app) show(text, format string, all bool) error {
 	if err := runFaces().check(format); err != nil {
 		return err
 	}
@@ -119,5 +126,7 @@ func (a *app) show(text, format string) error {
 	if err != nil {
 		return err
 	}
-	return runFaces().show(a.faceTo(format), format, a.facts(local, &run))
+	facts := a.facts(local, &run)
+	facts.all = all
+	return runFaces().show(a.faceTo(format), format, facts)
 }

@@ -20,11 +20,16 @@ type certificateRow struct {
 
 // certificateRows puts the certificates of items together, those of one role
 // that one step of the playbook meets.
-func (t *planTree) certificateRows() (rows []*certificateRow) {
+func (t *planTree) certificateRows() []*certificateRow {
+	return certificateRows(t.body.Certificates, t.namesOf)
+}
+
+// certificateRows is given what a step is called for all items that it is in.
+func certificateRows(all []runner.PlannedCertificate, namesOf func(step string) aliases) (rows []*certificateRow) {
 	at := map[string]*certificateRow{}
-	for i := range t.body.Certificates {
-		c := &t.body.Certificates[i]
-		names := t.namesOf(c.Step)
+	for i := range all {
+		c := &all[i]
+		names := namesOf(c.Step)
 		key := c.Role + "\x00" + names.name(c.Step)
 		r := at[key]
 		if r == nil || names == nil {

@@ -37,6 +37,8 @@ type Report struct {
 	Requests     []ReportRequest             `json:"requests,omitempty"` // in the order in which they were sent
 	Next         []ReportNext                `json:"next,omitempty"`     // what can be done now
 	Holds        string                      `json:"holds,omitempty"`    // which owners it keeps from other runs
+
+	fold *runFold // of a long timeline; nil: it is short
 }
 
 // ReportDigests are what tells that a text is the one that the run knew; each
@@ -132,6 +134,7 @@ func NewReport(run *runner.StoredRun, program *runner.Program, rollback string) 
 	if p.stands() {
 		r.Changes = changes(run)
 	}
+	r.fold = newRunFold(run, r.Timeline)
 	if p.doubtful() {
 		r.InDoubt = run.Unclear()
 	}

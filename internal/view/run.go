@@ -48,7 +48,7 @@ func someOwners(owners []string) string {
 // shows the beginning: Show has all. Rollback is the command that undoes it.
 func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	s := run.Summary()
-	p := &runPage{run: run, summary: s, most: 20, show: commandLine("show", s, rollback)}
+	p := &runPage{run: run, summary: s, most: 20, show: commandLine("show", s, rollback) + " -v"}
 	p.line(fmt.Sprintf("Run %s: %s", Visible(s.ID), sentence(run, s)))
 	if why := p.why(); why != "" {
 		p.wrapped("  why  ", why)
@@ -71,11 +71,30 @@ func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 	return p.to(w)
 }
 
-// Show shows one run in full.
+// Show shows one run. Of a long one the items of loops that went alike are told
+// as one, and of lists the beginning: ShowAll has all.
 func Show(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback string) error {
+	events := timeline(run, program)
+	p := &runPage{run: run, summary: run.Summary(), most: math.MaxInt, fold: newRunFold(run, events)}
+	if p.fold != nil {
+		p.most, p.show = someShown, commandLine("show", p.summary, rollback)+" -v"
+	}
+	return p.story(w, events, program, rollback)
+}
+
+// ShowAll shows one run in full.
+func ShowAll(w io.Writer, run *runner.StoredRun, program *runner.Program, rollback string) error {
 	p := &runPage{run: run, summary: run.Summary(), most: math.MaxInt}
+	return p.story(w, timeline(run, program), program, rollback)
+}
+
+// someShown is how much of what is many is shown of a long run.
+const someShown = 10
+
+// story shows a run of which the events were told.
+func (p *runPage) story(w io.Writer, events []ReportEvent, program *runner.Program, rollback string) error {
 	p.header()
-	p.timeline(program)
+	p.timeline(events)
 	if why := p.why(); why != "" {
 		p.line("\nWhy")
 		p.wrapped("  ", why)
@@ -99,8 +118,9 @@ type runPage struct {
 	page
 	run     *runner.StoredRun
 	summary runner.Summary
-	most    int    // lines of what may be many
-	show    string // the command that shows all
+	most    int      // lines of what may be many
+	show    string   // the command that shows all
+	fold    *runFold // nil: all is told
 }
 
 // why is why the run failed, without the items: they have a list of their own.
@@ -167,14 +187,24 @@ func (p *runPage) header() {
 	}
 	if len(info.Inputs)+len(info.Secrets) > 0 {
 		p.line("\nInputs")
-		p.pairs("  ", shownInputs(info.Inputs, info.Secrets, info.NotGiven))
+		inputs := shownInputs(info.Inputs, info.Secrets, info.NotGiven)
+		for name, v := range inputs {
+			if p.fold != nil {
+				inputs[name] = short(v)
+			}
+		}
+		p.pairs("  ", inputs)
 	}
 }
 
 // timeline retells the run from its journal, each write below its step.
-func (p *runPage) timeline(program *runner.Program) {
+func (p *runPage) timeline(events []ReportEvent) {
 	p.line("\nTimeline (UTC)")
-	for i, told := range timeline(p.run, program) {
+	if p.fold != nil {
+		p.folded()
+		events = nil
+	}
+	for i, told := range events {
 		var lines []line
 		for _, l := range told.Lines {
 			lines = append(lines, line{l.What, l.Text})
@@ -195,11 +225,7 @@ func (p *runPage) event(prefix string, lines []line, e runner.Event) {
 		if i > 0 || e.Write == nil {
 			continue
 		}
-		w := e.Write
-		text := requestLine(w)
-		if w.Change != nil {
-			text += fmt.Sprintf(" (%s from %s to %s)", w.Change.Pointer, Value(w.Change.From), Value(w.Change.To))
-		}
+		w, text := e.Write, writeLine(e.Write)
 		var ids []string
 		for _, r := range e.Requests {
 			if r.ID != "" && r.Method == w.Method && r.Path == w.Path {
@@ -213,12 +239,26 @@ func (p *runPage) event(prefix string, lines []line, e runner.Event) {
 	}
 }
 
+// writeLine is what is sent, with the value that it changes.
+func writeLine(w *runner.Write) string {
+	text := requestLine(w)
+	if w.Change != nil {
+		text += fmt.Sprintf(" (%s from %s to %s)", w.Change.Pointer, Value(w.Change.From), Value(w.Change.To))
+	}
+	return text
+}
+
 // certificates lists those that the run was about.
 func (p *runPage) certificates(program *runner.Program) {
-	for i, c := range certificates(p.run, program) {
-		if i == 0 {
-			p.line("\nCertificates")
-		}
+	all := certificates(p.run, program)
+	if len(all) > 0 {
+		p.line("\nCertificates")
+	}
+	if p.fold != nil {
+		p.certificateRows(all)
+		return
+	}
+	for _, c := range all {
 		text := c.Owner
 		if c.Kid != "" {
 			text += ", key " + c.Kid
@@ -231,6 +271,10 @@ func (p *runPage) certificates(program *runner.Program) {
 // requests lists what the steps sent, with the ids by which the org's log knows
 // it.
 func (p *runPage) requests() {
+	if p.fold != nil {
+		p.countRequests()
+		return
+	}
 	for i, r := range requests(p.run) {
 		if i == 0 {
 			p.line("\nRequests")

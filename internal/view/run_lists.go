@@ -86,6 +86,10 @@ func (p *runPage) changes() {
 		}
 		return
 	}
+	if most := p.most; p.fold != nil {
+		p.most = few
+		defer func() { p.most = most }()
+	}
 	slices.SortStableFunc(all, func(a, b ReportChange) int { return strings.Compare(a.Pointer, b.Pointer) })
 	for len(all) > 0 {
 		n := 1

@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,12 +125,12 @@ func TestRunOfLoop(t *testing.T) {
 		return Result(b, run, rollback)
 	})
 	var all bytes.Buffer
-	if err := Show(&all, fleetRun(1000, 4, runner.StateDoneWithFailures), program, rollback); err != nil {
+	if err := ShowAll(&all, fleetRun(1000, 4, runner.StateDoneWithFailures), program, rollback); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"\n  - fleet[0oa0004]: ", "\n  - fleet[0oa1000]: ", "\n  app/0oa0999  ", "key kid-1000 of app/0oa1000 stays"} {
 		if !strings.Contains(all.String(), want) {
-			t.Errorf("Show of many lacks %q", want)
+			t.Errorf("ShowAll of many lacks %q", want)
 		}
 	}
 }
@@ -280,6 +281,37 @@ func TestKeptResidue(t *testing.T) {
 	} {
 		if got := residue(r); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestShowIsShort: of a run over many items what went alike is told as one, what
+// went amiss by name; nothing is lost that -v shows.
+func TestShowIsShort(t *testing.T) {
+	const rollback = "rekey rollback r1 --state-dir s"
+	program := fleetProgram(t)
+	for name, nth := range map[string]int{"loop-show-many.txt": 0, "loop-show-many-failed.txt": 300} {
+		end := runner.StateDone
+		if nth > 0 {
+			end = runner.StateDoneWithFailures
+		}
+		run := fleetRun(1000, nth, end)
+		golden(t, name, func(b *bytes.Buffer) error { return Show(b, run, program, rollback) })
+		markdown := runMarkdownOf(t, NewReport(run, program, rollback))
+		for _, want := range []string{"- 12:00:00 **started**\n", "- 12:00:04 *", "\n  - **again** gen: Okta is busy", "\n    - POST `/api/v1/apps/{app}/keys`\n  - **ok** activate: ", "- `{app}` stands for an item's key, ", "\n<summary>Changed ("} {
+			if !strings.Contains(markdown, want) {
+				t.Errorf("the Markdown lacks %q:\n%s", want, markdown[strings.Index(markdown, "#### Timeline"):])
+			}
+		}
+		var short, all bytes.Buffer
+		if err := errors.Join(Show(&short, run, program, rollback), ShowAll(&all, run, program, rollback)); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(short.String(), "\n"); n > 60 {
+			t.Errorf("%s has %d lines, more than 60", name, n)
+		}
+		if n := strings.Count(all.String(), "\n"); n < 5000 {
+			t.Errorf("all of it has %d lines", n)
 		}
 	}
 }

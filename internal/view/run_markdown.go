@@ -159,14 +159,22 @@ func (p *runMarkdown) changes() {
 	for _, c := range p.report.Changes {
 		lines = append(lines, fmt.Sprintf("%s %s\n  - before %s\n  - after %s", mdCode(c.Owner), mdCode(c.Pointer), mdCode(Value(c.Before)), mdCode(Value(c.After))))
 	}
+	if len(lines) > manyLines {
+		p.folded(rankSteps, "changes", "Changed ("+number(len(lines))+")", lines)
+		return
+	}
 	p.list(rankSteps, "changes", "Changed", lines)
 }
 
 // timeline retells the run.
 func (p *runMarkdown) timeline() {
-	const open = 40 // lines that stand there without a click
+	const open = manyLines // that stand there without a click
 	var lines []string
-	for _, e := range p.report.Timeline {
+	events := p.report.Timeline
+	if p.report.fold != nil {
+		lines, events = mdFolded(p.report.fold), nil
+	}
+	for _, e := range events {
 		for i, l := range e.Lines {
 			line := timeOfDay(e.Time) + " "
 			if i > 0 && l.What == "" {
@@ -193,6 +201,37 @@ func (p *runMarkdown) timeline() {
 		return
 	}
 	p.list(rankSteps, "the timeline", "Timeline, in UTC", lines)
+}
+
+// mdFolded are the rows of a long run, nested.
+func mdFolded(f *runFold) (lines []string) {
+	rows := f.rows()
+	for _, r := range rows {
+		depth, text := r.depth, ""
+		if r.line.text != "" {
+			text = mdText(r.line.text)
+		}
+		switch {
+		case r.group:
+			text = "*" + text + "*"
+		case r.line.what != "":
+			text = strings.TrimRight("**"+mdText(r.line.what)+"** "+text, " ")
+		default:
+			depth++ // it goes on with the row before
+		}
+		if !r.time.IsZero() {
+			text = timeOfDay(r.time) + " " + text
+		}
+		if depth == 0 {
+			lines = append(lines, text)
+			continue
+		}
+		lines[len(lines)-1] += "\n" + strings.Repeat("  ", depth) + "- " + text
+	}
+	if keys := f.itemKeys(rows); len(keys) > 0 {
+		lines = append(lines, fmt.Sprintf("%s %s for an item's key, and %s for what differs from item to item", mdCodes(keys), plural(len(keys), "stands", "stand"), differs))
+	}
+	return lines
 }
 
 // undone lists what was undone.

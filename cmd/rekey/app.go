@@ -42,10 +42,11 @@ type app struct {
 	window         func(io.Writer) (columns, rows int, ok bool) // of a terminal
 	ticks          func() (<-chan time.Time, func())            // a few a second, until stopped
 
-	stateDir string             // --state-dir
-	flags    map[string]*string // of the settings, by their names
-	inVerb   bool               // the arguments were understood, a verb is at work
-	unwatch  func()             // ends the watch for interrupts; nil: there is none
+	stateDir string                 // --state-dir
+	flags    map[string]*string     // of the settings, by their names
+	inVerb   bool                   // the arguments were understood, a verb is at work
+	unwatch  func()                 // ends the watch for interrupts; nil: there is none
+	atOnce   atomic.Pointer[string] // what to say if a second interrupt comes; nil: nothing was begun
 
 	color    string                    // --color
 	quiet    bool                      // --quiet
@@ -127,7 +128,7 @@ func (a *app) command() *cobra.Command {
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if a.inVerb = true; slices.Contains(stoppable, cmd.Name()) {
 				var ctx context.Context
-				ctx, a.unwatch = untilStopped(cmd.Context())
+				ctx, a.unwatch = a.untilStopped(cmd.Context())
 				cmd.SetContext(ctx)
 			}
 			return a.checkColor()

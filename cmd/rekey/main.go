@@ -42,35 +42,3 @@ func collectLess() (undo func()) {
 		debug.SetGCPercent(percent)
 	}
 }
-
-// stoppable are the verbs that an interrupt tells to stop, for the others just
-// end.
-var stoppable = []string{"plan", "run", "resume", "rollback", "abandon", "sandbox", "doctor"}
-
-// untilStopped is a context that ends with the first interrupt, or the end of
-// the terminal: a run finishes the write in flight and records it. Before it
-// ends, signals have their usual effect again, so that a second one ends the
-// process at once.
-func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
-	var signals []os.Signal
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) { // as nohup has it
-			signals = append(signals, s)
-		}
-	}
-	if len(signals) == 0 {
-		return ctx, func() {} // of none, Notify would make all
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, signals...)
-	go func() {
-		select {
-		case <-caught:
-		case <-ctx.Done():
-		}
-		signal.Stop(caught)
-		cancel()
-	}()
-	return ctx, cancel
-}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -219,6 +220,8 @@ func (a *app) execute(ctx context.Context, program *runner.Program, o *org, made
 // function that it returns ends that, and with it what is seen of the run.
 func (a *app) announceStop(ctx context.Context, id string, seen *following) (done func()) {
 	told := make(chan struct{})
+	again := fmt.Sprintf("whoever goes on with the run, or undoes it, finds out first whether a write in flight happened: `%s`", a.runLine("resume", id))
+	a.atOnce.Store(&again)
 	stop := context.AfterFunc(ctx, func() {
 		defer close(told)
 		a.events.tell(view.Told{Event: view.ToldInterrupted})
@@ -230,6 +233,7 @@ func (a *app) announceStop(ctx context.Context, id string, seen *following) (don
 			<-told
 		}
 		seen.stop()
+		a.atOnce.Store(nil)
 	}
 }
 

@@ -27,12 +27,16 @@ type Screen struct {
 	mu    sync.Mutex
 	drawn []string
 	begun bool // the last text ended within a line
+	over  bool // the last words are said
 }
 
 // Write puts text above what is drawn.
 func (s *Screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over {
+		return len(p), nil
+	}
 	columns, rows := s.size()
 	text := string(p)
 	if !s.begun {
@@ -54,6 +58,9 @@ func (s *Screen) Write(p []byte) (int, error) {
 func (s *Screen) Draw(above string, lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
 	columns, rows := s.size()
 	if s.begun {
 		lines = nil // somebody types there
@@ -65,6 +72,20 @@ func (s *Screen) Draw(above string, lines []string) {
 		io.WriteString(s.To, erase+above+text) // a terminal that is gone stops no run
 		s.begun = s.begun && above == ""
 	}
+}
+
+// Last takes away what is drawn and writes whole lines of text; of what comes
+// after it nothing is written.
+func (s *Screen) Last(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	begin := s.erase()
+	if begin == "" {
+		begin = "\r\n" // somebody may have typed there
+	}
+	columns, _ := s.size()
+	io.WriteString(s.To, begin+fold(text, columns)) // a terminal that is gone stops nothing
+	s.drawn, s.over = nil, true
 }
 
 // Forget leaves what is drawn as it is: somebody else has written below it.

@@ -231,3 +231,23 @@ func TestScreenNarrow(t *testing.T) {
 		e.want(strings.Split(strings.TrimSuffix(plain.String(), "\n"), "\n")...)
 	}
 }
+
+// TestScreenLast: the last words stand on a line of their own, nothing of what
+// was drawn is left, and nothing comes after them.
+func TestScreenLast(t *testing.T) {
+	var b strings.Builder
+	s := &Screen{To: &b, Size: func() (int, int, bool) { return 80, 24, true }}
+	s.Draw("", []string{"one", "two"})
+	b.Reset()
+	s.Last("the end\n")
+	s.Draw("more\n", []string{"three"})
+	s.Write([]byte("and more\n"))
+	if want := "\r\x1b[2K\x1b[A\x1b[2K\x1b[A\x1b[2Kthe end\n"; b.String() != want {
+		t.Errorf("it writes %q, want %q", b.String(), want)
+	}
+	b.Reset()
+	s = &Screen{To: &b, Size: s.Size}
+	if s.Last("the end\n"); b.String() != "\r\nthe end\n" {
+		t.Errorf("with nothing drawn it writes %q", b.String())
+	}
+}

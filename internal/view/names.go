@@ -85,6 +85,42 @@ type alias struct {
 	single bool     // one step is repeated, and no block
 	as     string   // "{app}"
 	forms  []string // of the key: as it is, and as it stands in a path
+	own    string   // the id of what the item alone changes, if that is not its key
+	ownAs  string   // "{app.id}"
+}
+
+// ownIDs are, by the names of items, the ids of the owners that each of them
+// changes, if it is one, and other items of its loop change others. Each calls
+// add with the claims of each step.
+func ownIDs(each func(add func(step string, claims []string))) map[string]string {
+	ids, items, different := map[string][]string{}, map[string]int{}, map[string]int{} // the latter by loop
+	each(func(step string, claims []string) {
+		item := itemAround(step)
+		for _, claim := range claims {
+			_, id, _ := strings.Cut(claim, "/")
+			if item == "" || len(id) < 3 || slices.Contains(ids[item], id) {
+				continue // a short one means many things
+			}
+			ids[item] = append(ids[item], id)
+			if items[loopOf(item)+"\x00"+id]++; items[loopOf(item)+"\x00"+id] == 1 {
+				different[loopOf(item)]++
+			}
+		}
+	})
+	own := map[string]string{}
+	for item, of := range ids {
+		if loop := loopOf(item); len(of) == 1 && items[loop+"\x00"+of[0]] == 1 && different[loop] > 1 {
+			own[item] = of[0]
+		}
+	}
+	return own
+}
+
+// changes notes the id of what the item alone changes.
+func (a *alias) changes(id string) {
+	if id != "" && !slices.Contains(a.forms, id) {
+		a.own, a.ownAs = id, strings.TrimSuffix(a.as, "}")+".id}"
+	}
 }
 
 // newAlias makes the alias of an item of a loop.
@@ -125,6 +161,7 @@ func (as aliases) text(text string) string {
 		for _, form := range a.forms {
 			text = replaceWord(text, form, a.as)
 		}
+		text = replaceWord(text, a.own, a.ownAs)
 	}
 	return text
 }
@@ -148,7 +185,7 @@ func (as aliases) name(step string) string {
 func (as aliases) named() aliases {
 	out := slices.Clone(as)
 	for i := range out {
-		out[i].forms = nil
+		out[i].forms, out[i].own = nil, ""
 	}
 	return out
 }

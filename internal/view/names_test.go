@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -112,6 +113,53 @@ func TestShort(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
 		if got := number(n); got != want {
 			t.Errorf("%d reads %s, want %s", n, got, want)
+		}
+	}
+}
+
+// TestOwnIDs: what an item alone changes is its own; what others change as well,
+// or what the only item of a loop changes, is not.
+func TestOwnIDs(t *testing.T) {
+	got := ownIDs(func(add func(string, []string)) {
+		add("alone", []string{"app/0oa0"})
+		add(`by["A B"].gen`, []string{"app/0oa1"})
+		add(`by["A B"].export`, nil)
+		add("by[b].gen", []string{"app/0oa2"})
+		add("by[c].gen", []string{"app/0oa3"})
+		add("by[d].gen", []string{"app/0oa3"})
+		add("by[e].gen", []string{"app/0oa4"})
+		add("by[e].more", []string{"idp/0oa5"})
+		add("one[f].gen", []string{"app/0oa6"})
+	})
+	if want := map[string]string{`by["A B"]`: "0oa1", "by[b]": "0oa2"}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestPlanByLabel: items that are known by a label, and differ in nothing but it
+// and the id of their app, do the same, however few they are.
+func TestPlanByLabel(t *testing.T) {
+	plan := fleet(3, nil)
+	for i := range plan.Body.Steps {
+		s := &plan.Body.Steps[i]
+		as := func(text string) string {
+			return strings.ReplaceAll(text, "fleet["+s.Item+"]", `fleet["App `+s.Item[10:13]+`"]`)
+		}
+		label := `"App ` + s.Item[10:13] + `"`
+		s.Step, s.Change = as(s.Step), as(s.Change)
+		s.Caution = "app/" + s.Item + " is odd"
+		for j := range s.Residues {
+			s.Residues[j].ID = as(s.Residues[j].ID)
+		}
+		s.Item = label
+	}
+	for i, key := range plan.Body.Loops[0].Items {
+		plan.Body.Loops[0].Items[i] = `"App ` + key[10:13] + `"`
+	}
+	text := planText(t, plan)
+	for _, want := range []string{"all 3 items:\n", "  ! caution fleet[{app}].gen (3 items): app/{app.id} is odd\n", "app/{app.id} signs with $<steps.gen.kid>", "{app}, {app.id} stand for an item's key or the id of what it changes."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, text)
 		}
 	}
 }

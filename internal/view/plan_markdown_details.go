@@ -225,7 +225,7 @@ func (p *planMarkdown) foot(h runner.PlanHeader) {
 		out.printf("%s stands for %s. ", mdCode(someSource), meansOfSource)
 	}
 	if keys := p.tree.itemKeys(text.String()); len(keys) > 0 {
-		out.printf("%s %s for an item's key, and %s for what differs from item to item. ", mdCodes(keys), plural(len(keys), "stands", "stand"), differs)
+		out.printf("%s %s, and %s for what differs from item to item. ", mdCodes(keys), standFor(keys), differs)
 	}
 	if p.body.Digest != "" {
 		out.printf("The playbook's SHA-256 is %s.", mdCode(p.body.Digest))

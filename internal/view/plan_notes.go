@@ -162,11 +162,23 @@ const (
 // itemKeys are what stands for the keys of items, as far as a text holds them.
 func (t *planTree) itemKeys(text string) (keys []string) {
 	for _, l := range t.order {
-		if as := "{" + l.As + "}"; strings.Contains(text, as) && !slices.Contains(keys, as) {
-			keys = append(keys, as)
+		for _, as := range []string{"{" + l.As + "}", "{" + l.As + ".id}"} {
+			if strings.Contains(text, as) && !slices.Contains(keys, as) {
+				keys = append(keys, as)
+			}
 		}
 	}
 	return keys
+}
+
+// standFor says what stands for the keys of items, and for the ids of what they
+// change.
+func standFor(keys []string) string {
+	text := plural(len(keys), "stands", "stand") + " for an item's key"
+	if slices.ContainsFunc(keys, func(as string) bool { return strings.HasSuffix(as, ".id}") }) {
+		text += " or the id of what it changes"
+	}
+	return text
 }
 
 // legend says what stands for something else.
@@ -176,7 +188,7 @@ func (p *planPage) legend() {
 		text = someSource + " stands for " + meansOfSource + "."
 	}
 	if keys := p.tree.itemKeys(p.String()); len(keys) > 0 {
-		text += fmt.Sprintf(" %s %s for an item's key.", strings.Join(keys, ", "), plural(len(keys), "stands", "stand"))
+		text += fmt.Sprintf(" %s %s.", strings.Join(keys, ", "), standFor(keys))
 	}
 	if p.differs {
 		text += " " + differs + " stands for what differs from item to item."

@@ -50,7 +50,8 @@ type planTree struct {
 	order []*planLoop
 	loops map[string]*planLoop
 	items map[string]*planItem
-	next  int // in order: the loop to be placed next
+	own   map[string]string // by an item's name: the id of what it alone changes
+	next  int               // in order: the loop to be placed next
 }
 
 func newPlanTree(body *runner.PlanBody) *planTree {
@@ -61,6 +62,11 @@ func newPlanTree(body *runner.PlanBody) *planTree {
 			single[s.Step] = true
 		}
 	}
+	t.own = ownIDs(func(add func(step string, claims []string)) {
+		for i := range body.Steps {
+			add(body.Steps[i].Step, body.Steps[i].Claims)
+		}
+	})
 	for i := range body.Loops {
 		t.loop(&body.Loops[i], single)
 	}
@@ -94,6 +100,7 @@ func (t *planTree) loop(planned *runner.PlannedLoop, single map[string]bool) {
 	}
 	for i, key := range planned.Items {
 		a := newAlias(planned.Step, key, planned.As, single[planned.Step+"["+key+"]"])
+		a.changes(t.own[a.item])
 		item := &planItem{name: a.item, key: key, loop: l, names: append(aliases{a}, outer...)}
 		l.items[i] = item
 		t.items[item.name] = item

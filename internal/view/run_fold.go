@@ -18,6 +18,7 @@ const manyLines = 40
 type runFold struct {
 	decls map[string]*runner.StepDecl
 	known map[string]aliases // by an item's name
+	own   map[string]string  // by an item's name: the id of what it alone changes
 	total map[string]int     // by a loop's name: its items
 	top   []foldEntry
 	loops map[string]*foldLoop // by name; a rollback, or a process that goes on, has its own
@@ -47,6 +48,11 @@ type foldItem struct {
 func newRunFold(run *runner.StoredRun, events []ReportEvent) *runFold {
 	playbook, _ := runner.ParsePlaybook("", run.Playbook)
 	f := &runFold{decls: itemFoldOf(playbook).decls, known: map[string]aliases{}, total: map[string]int{}, loops: map[string]*foldLoop{}, items: map[string]*foldItem{}}
+	f.own = ownIDs(func(add func(step string, claims []string)) {
+		for i := range events {
+			add(events[i].Step, events[i].Claims)
+		}
+	})
 	lines := 0
 	for i := range events {
 		lines += len(events[i].Lines)
@@ -113,7 +119,9 @@ func (f *runFold) namesOf(step string) aliases {
 		if d := f.decls[last(loop)]; d != nil && d.Loop != nil {
 			as, single = d.Loop.As, len(d.Steps) == 0
 		}
-		names = append(aliases{newAlias(loop, keyOf(item, loop), as, single)}, f.namesOf(loop)...)
+		a := newAlias(loop, keyOf(item, loop), as, single)
+		a.changes(f.own[item])
+		names = append(aliases{a}, f.namesOf(loop)...)
 		f.known[item] = names
 	}
 	return names
@@ -198,8 +206,9 @@ func (f *runFold) rows() (rows []foldRow) {
 func (f *runFold) itemKeys(rows []foldRow) (keys []string) {
 	all := map[string]bool{}
 	for _, names := range f.known {
-		all[names[0].as] = true
+		all[names[0].as], all[names[0].ownAs] = true, true
 	}
+	delete(all, "")
 	for as := range all {
 		if slices.ContainsFunc(rows, func(r foldRow) bool { return strings.Contains(r.line.text, as) }) {
 			keys = append(keys, as)

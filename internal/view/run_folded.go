@@ -24,7 +24,7 @@ func (p *runPage) folded() {
 		r.line.write(&p.page, prefix)
 	}
 	if keys := p.fold.itemKeys(rows); len(keys) > 0 {
-		p.wrapped("  ", fmt.Sprintf("%s %s for an item's key, %s for what differs from item to item.", strings.Join(keys, ", "), plural(len(keys), "stands", "stand"), differs))
+		p.wrapped("  ", fmt.Sprintf("%s %s, %s for what differs from item to item.", strings.Join(keys, ", "), standFor(keys), differs))
 	}
 	p.line("  Each item by itself: " + p.show)
 }

@@ -229,7 +229,7 @@ func mdFolded(f *runFold) (lines []string) {
 		lines[len(lines)-1] += "\n" + strings.Repeat("  ", depth) + "- " + text
 	}
 	if keys := f.itemKeys(rows); len(keys) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s for an item's key, and %s for what differs from item to item", mdCodes(keys), plural(len(keys), "stands", "stand"), differs))
+		lines = append(lines, fmt.Sprintf("%s %s, and %s for what differs from item to item", mdCodes(keys), standFor(keys), differs))
 	}
 	return lines
 }

@@ -99,16 +99,17 @@ func fleetApp(n int) string { return fmt.Sprintf("0oaFleet%05dXs0h7", n) }
 // fleet is a sandbox with many apps in another process, and a folder to run
 // playbooks in.
 type fleet struct {
-	t     *testing.T
-	rekey string
-	dir   string
-	env   []string
-	url   string
+	t      *testing.T
+	scales scales
+	rekey  string
+	dir    string
+	env    []string
+	url    string
 }
 
 func newFleet(t *testing.T, rekey string, apps int, flags ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, rekey: rekey, dir: t.TempDir()}
+	f := &fleet{t: t, scales: newScales(t), rekey: rekey, dir: t.TempDir()}
 	args := []string{"sandbox", "--keys", "pool", "--apps", fmt.Sprint(apps), "--env-file", "env"}
 	server := exec.Command(rekey, append(args, flags...)...)
 	server.Dir, server.Stderr = f.dir, os.Stderr
@@ -161,7 +162,7 @@ func (f *fleet) settings(text string) {
 // run runs rekey and returns what it printed, its exit code, how long it took
 // and the peak of its memory.
 func (f *fleet) run(args ...string) (out string, code int, took time.Duration, memory int64) {
-	cmd := exec.Command(f.rekey, args...)
+	cmd, weigh := f.scales.command(f.t.Context(), f.rekey, args...)
 	var stdout bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = f.dir, f.env, &stdout, io.Discard
 	began := time.Now()
@@ -171,7 +172,7 @@ func (f *fleet) run(args ...string) (out string, code int, took time.Duration, m
 	if err != nil && !errors.As(err, &exited) {
 		f.t.Fatal(err)
 	}
-	return stdout.String(), cmd.ProcessState.ExitCode(), took, peakMemory(cmd.ProcessState)
+	return stdout.String(), cmd.ProcessState.ExitCode(), took, weigh().peak
 }
 
 func (f *fleet) dump() (org dumped) {

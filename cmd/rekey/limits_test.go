@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -27,7 +26,7 @@ const (
 // process of its own: those that a plain mistake or a plain attack would be,
 // and those that were found to cost most. TestLongLimits gives it all of them.
 func TestLimits(t *testing.T) {
-	l := &limits{T: t, rekey: build(t, "example.com/rekey/cmd/rekey"), only: []string{
+	l := &limits{T: t, scales: newScales(t), rekey: build(t, "example.com/rekey/cmd/rekey"), only: []string{
 		"empty", "brackets", "braces", "dashes", "expressions", "aliases", "single quotes", "double quotes", "NUL", "invalid UTF-8",
 		"keys in lines", "tags", "a late quote", "chained steps", "absent chain",
 		"misspelt steps", "misspelt among inputs", "long expressions", "patterns",
@@ -50,7 +49,7 @@ func TestLongLimits(t *testing.T) {
 	if !*long {
 		t.Skip("this takes long: run it with -long")
 	}
-	l := &limits{T: t, rekey: build(t, "example.com/rekey/cmd/rekey")}
+	l := &limits{T: t, scales: newScales(t), rekey: build(t, "example.com/rekey/cmd/rekey")}
 	refusedAtOnce(l.try)
 	large(l.try)
 	loops(l.try)
@@ -60,11 +59,12 @@ func TestLongLimits(t *testing.T) {
 // limits tries documents and keeps the worst that it measured.
 type limits struct {
 	*testing.T
-	rekey string
-	only  []string // names; nil: all
-	tried []string
-	worst [3]string // by wall time, CPU time, memory
-	most  [3]int64
+	scales scales
+	rekey  string
+	only   []string // names; nil: all
+	tried  []string
+	worst  [3]string // by wall time, CPU time, memory
+	most   [3]int64
 }
 
 // try checks one document. Where a machine does other things beside, the clock
@@ -135,15 +135,15 @@ func threadTime() time.Duration {
 func (l *limits) check(name, text string) (wall, cpu time.Duration, peak int64, code int, out string) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkHung)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, l.rekey, "check", "-")
-	cmd.Stdin = strings.NewReader(text)
+	document := "-"
 	if len(name)%2 == 0 {
-		file := filepath.Join(l.TempDir(), "playbook.yaml")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		document = filepath.Join(l.TempDir(), "playbook.yaml")
+		if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
 			l.Fatal(err)
 		}
-		cmd.Args[2] = file
 	}
+	cmd, weigh := l.scales.command(ctx, l.rekey, "check", document)
+	cmd.Stdin = strings.NewReader(text)
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b
 	began := time.Now()
@@ -152,7 +152,8 @@ func (l *limits) check(name, text string) (wall, cpu time.Duration, peak int64, 
 	}
 	cmd.Wait() // which an exit code of 3 is an error for
 	wall = time.Since(began)
-	return wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakMemory(cmd.ProcessState), cmd.ProcessState.ExitCode(), b.String()
+	took := weigh()
+	return wall, took.cpu, took.peak, cmd.ProcessState.ExitCode(), b.String()
 }
 
 func (l *limits) report() {

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -26,7 +23,7 @@ const (
 func BenchmarkStart(b *testing.B) {
 	rekey, empty := build(b, "example.com/rekey/cmd/rekey"), buildEmpty(b)
 	for b.Loop() {
-		run(b, rekey, "version")
+		started(b, rekey, "version")
 	}
 	m := measure(b, rekey, empty)
 	b.ReportMetric(float64(m.rekey.Microseconds())/1000, "ms/median")
@@ -38,18 +35,6 @@ func BenchmarkStart(b *testing.B) {
 func TestLongStart(t *testing.T) {
 	if !*long {
 		t.Skip("this measures: run it with -long")
-	}
-	// On Linux the peak of a process counts what its parent had when it was
-	// started (getrusage(2)), and other tests have made this one large.
-	const fresh = "REKEY_TEST_FRESH"
-	if os.Getenv(fresh) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestLongStart$", "-test.v", "-long")
-		cmd.Env = append(os.Environ(), fresh+"=1")
-		out, err := cmd.CombinedOutput()
-		if t.Logf("%s", out); err != nil {
-			t.Error(err)
-		}
-		return
 	}
 	m := measure(t, build(t, "example.com/rekey/cmd/rekey"), buildEmpty(t))
 	t.Logf("rekey version: median %v, an empty Go program %v, peak %.1f MiB", m.rekey, m.empty, float64(m.memory)/(1<<20))
@@ -70,11 +55,14 @@ type measured struct {
 func measure(tb testing.TB, rekey, empty string) measured {
 	var m measured
 	var ours, theirs []time.Duration
+	scales := newScales(tb)
 	for range starts {
-		took, memory := run(tb, rekey, "version")
-		ours, m.memory = append(ours, took), max(m.memory, memory)
-		took, _ = run(tb, empty)
-		theirs = append(theirs, took)
+		ours, theirs = append(ours, started(tb, rekey, "version")), append(theirs, started(tb, empty))
+		cmd, weigh := scales.command(tb.Context(), rekey, "version")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			tb.Fatalf("%v: %s", err, out)
+		}
+		m.memory = max(m.memory, weigh().peak)
 	}
 	m.rekey, m.empty = median(ours), median(theirs)
 	return m
@@ -85,29 +73,14 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
-func run(tb testing.TB, program string, args ...string) (time.Duration, int64) {
+// started is how long a program takes from its start to its end.
+func started(tb testing.TB, program string, args ...string) time.Duration {
 	cmd := exec.Command(program, args...)
 	began := time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("%s: %v: %s", program, err, out)
 	}
-	return time.Since(began), peakMemory(cmd.ProcessState)
-}
-
-// peakMemory is the peak of resident memory of a process that has ended, in
-// bytes; 0 where that is not known. A process begins with what this one has at
-// most, for they share it until the program is loaded: that is no peak of it.
-func peakMemory(p *os.ProcessState) int64 {
-	usage, ok := p.SysUsage().(*syscall.Rusage)
-	var own syscall.Rusage
-	if !ok || syscall.Getrusage(syscall.RUSAGE_SELF, &own) != nil || usage.Maxrss <= own.Maxrss {
-		return 0
-	}
-	unit := int64(1 << 10) // getrusage(2): kibibytes, but on macOS bytes
-	if runtime.GOOS == "darwin" {
-		unit = 1
-	}
-	return int64(usage.Maxrss) * unit
+	return time.Since(began)
 }
 
 func build(tb testing.TB, what string) string {
@@ -118,9 +91,12 @@ func build(tb testing.TB, what string) string {
 	return out
 }
 
-func buildEmpty(tb testing.TB) string {
+func buildEmpty(tb testing.TB) string { return buildText(tb, "package main\n\nfunc main() {}\n") }
+
+// buildText builds a program of one file.
+func buildText(tb testing.TB, text string) string {
 	file := filepath.Join(tb.TempDir(), "main.go")
-	if err := os.WriteFile(file, fmt.Appendf(nil, "package main\n\nfunc main() {}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	return build(tb, file)

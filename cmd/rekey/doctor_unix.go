@@ -8,13 +8,13 @@ import (
 	"syscall"
 
 	"example.com/rekey/internal/failpoint"
+	"example.com/rekey/steps"
 )
 
-// lookAt asks the system what may be done in a folder (access(2), flock(2),
+// lookAt asks the system what may be done in a folder (faccessat(2), flock(2),
 // statfs(2)).
 func lookAt(dir string) (f folder) {
-	const write, enter = 2, 1 // W_OK, X_OK
-	if err := syscall.Access(dir, write|enter); err != nil {
+	if err := steps.MayWrite(dir); err != nil {
 		return folder{readOnly: err}
 	}
 	if open, err := os.Open(dir); err == nil {

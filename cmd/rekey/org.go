@@ -117,6 +117,9 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 	if kid, ok := public["kid"].(string); ok {
 		options.Kids = []string{kid}
 	}
+	if dir, err := o.app.stateFolder(); err == nil { // without one a run does not begin
+		options.Ledger = ledgerFile(dir)
+	}
 	rehearsal, err := rehearse.New(options)
 	if err != nil {
 		return nil, err
@@ -154,9 +157,12 @@ func (o *org) env(local *runner.Local) (*steps.Env, error) {
 	}
 	return &steps.Env{
 		Okta: client, Files: steps.OSFiles{}, Now: o.app.now, Ours: local.Yielded,
-		CA: steps.LocalCA{Ledger: filepath.Join(local.Dir, "ca", "ledger.jsonl"), Now: o.app.now, Issuers: &steps.Issuers{}},
+		CA: steps.LocalCA{Ledger: ledgerFile(local.Dir), Now: o.app.now, Issuers: &steps.Issuers{}},
 	}, nil
 }
+
+// ledgerFile is where a state folder keeps the ledger of its CA.
+func ledgerFile(dir string) string { return filepath.Join(dir, "ca", "ledger.jsonl") }
 
 // fill gives the inputs that nobody gave a value by their name, so that a
 // sandbox can be tried without looking ids up. Each is printed, of a secret

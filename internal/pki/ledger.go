@@ -55,6 +55,16 @@ func OpenLedger(path string) (*Ledger, error) {
 	return l, nil
 }
 
+// Check reports why a ledger that exists would take no entry. Nothing is
+// written.
+func (l *Ledger) Check() error {
+	file, err := os.OpenFile(l.path, os.O_RDWR, 0)
+	if err != nil {
+		return l.failed("opened", err)
+	}
+	return file.Close()
+}
+
 func (l *Ledger) failed(what string, err error) error {
 	return fmt.Errorf("the CA's ledger cannot be %s; check the folder's permissions and free space: %w", what, err)
 }

@@ -24,6 +24,7 @@ import (
 // names with a key that nobody keeps. Nothing enters the ledger.
 type ca struct {
 	now     func() time.Time
+	ledger  string // path of the live run's; "": none is known
 	issuers steps.Issuers
 }
 
@@ -42,8 +43,11 @@ func (c *ca) Issuer(ctx context.Context, paths steps.CAFiles) (*pki.Issuer, erro
 	return issuer, steps.CheckCA(ctx, paths, issuer, c.now())
 }
 
-// Issue signs with a throw-away key.
+// Issue signs with a throw-away key, if the live run could keep its ledger.
 func (c *ca) Issue(ctx context.Context, paths steps.CAFiles, r pki.Request, _, _ string) (pki.Issued, error) {
+	if err := c.recordable(); err != nil {
+		return pki.Issued{}, err
+	}
 	issuer, err := steps.LoadCACertificate(paths)
 	if err != nil {
 		return pki.Issued{}, err
@@ -53,6 +57,24 @@ func (c *ca) Issue(ctx context.Context, paths steps.CAFiles, r pki.Request, _, _
 		return pki.Issued{}, err
 	}
 	return issuer.WithKey(key).Issue(r)
+}
+
+// recordable reports why the ledger would not take an entry.
+func (c *ca) recordable() error {
+	if c.ledger == "" {
+		return nil
+	}
+	if _, err := os.Stat(c.ledger); errors.Is(err, fs.ErrNotExist) {
+		if err := steps.Creatable(c.ledger); err != nil {
+			return fmt.Errorf("the CA's ledger %s cannot be made; use another state folder: %w", c.ledger, err)
+		}
+		return nil
+	}
+	ledger, err := pki.OpenLedger(c.ledger)
+	if err != nil {
+		return err
+	}
+	return ledger.Check()
 }
 
 // Issued knows of nothing: no answer is lost in a rehearsal.
@@ -116,25 +138,15 @@ func (f *files) weigh(path string, data []byte) {
 	}
 }
 
-// Create keeps a file in memory, if it could be made on disk: its nearest
-// folder that exists must be one.
+// Create keeps a file in memory, if it could be made on disk.
 func (f *files) Create(path string, data []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, err := f.read(path); err == nil {
 		return fs.ErrExist
 	}
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err == nil && !info.IsDir() {
-			return fmt.Errorf("%s is no folder", dir)
-		}
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			return err
-		}
+	if err := steps.Creatable(path); err != nil {
+		return err
 	}
 	f.put(path, append([]byte{}, data...))
 	return nil

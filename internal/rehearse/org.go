@@ -34,6 +34,9 @@ type Options struct {
 	Offline bool
 	// Kids are the keys that invented owners have besides their active one.
 	Kids []string
+	// Ledger is the path of the CA's ledger that a live run would write to, to
+	// see whether it could; "" sees nothing. It is not written to.
+	Ledger string
 	// Now is the one reading of the clock that the rehearsal has.
 	Now time.Time
 }
@@ -43,6 +46,7 @@ type Options struct {
 type Org struct {
 	now    time.Time
 	kids   []string
+	ledger string       // see Options
 	live   *okta.Client // nil when offline
 	copy   *sandbox.Org
 	serve  http.RoundTripper
@@ -58,7 +62,7 @@ type Org struct {
 
 // New prepares a rehearsal. Nothing is read yet.
 func New(opt Options) (*Org, error) {
-	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, copied: map[string]error{}, bases: map[string]string{}, first: map[string]sandbox.Snapshot{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
+	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, ledger: opt.Ledger, copied: map[string]error{}, bases: map[string]string{}, first: map[string]sandbox.Snapshot{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
 	still := func() time.Time { return o.now }
 	inner := opt.Live
 	if !opt.Offline {
@@ -110,7 +114,7 @@ func (o *Org) Scopes() []string {
 // Env is what steps reach in the rehearsal.
 func (o *Org) Env() *steps.Env {
 	now := func() time.Time { return o.now }
-	return &steps.Env{Okta: o.client, CA: &ca{now: now}, Files: &o.files, Now: now}
+	return &steps.Env{Okta: o.client, CA: &ca{now: now, ledger: o.ledger}, Files: &o.files, Now: now}
 }
 
 // Bases are the digests of the parts of owners that were read from the live

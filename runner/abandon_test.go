@@ -131,6 +131,28 @@ func TestAbandonDamaged(t *testing.T) {
 	}
 }
 
+// A journal that has lost all that it held is not one of a run that never
+// began: its run keeps what it claims until it is given up.
+func TestAbandonEmptied(t *testing.T) {
+	l, _ := killedAt(t, func(e Event) bool { return e.Kind == EvObserved && e.Step == "second" })
+	left(t, l.Local, "r1", "thing/a")
+	write(t, l.journalFile("r1"), "")
+	const want = "the journal of run r1 has lost its events, so nobody knows what it did"
+	if _, err := l.ReadRun("r1"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Error(err)
+	}
+	var claimed *ClaimedError
+	if _, err := claim(l.Local, "new", "thing/a"); !errors.As(err, &claimed) || claimed.Err == nil || !strings.Contains(claimed.Problem(), want) {
+		t.Error(err)
+	}
+	if noted, err := l.Abandon(context.Background(), "r1", "ada", "a bad disk"); err != nil || !noted {
+		t.Fatal(noted, err)
+	}
+	if _, err := claim(l.Local, "new", "thing/a"); err != nil {
+		t.Error(err)
+	}
+}
+
 // A journal of another version is as good as damaged to this one.
 func TestAbandonOfAnotherVersion(t *testing.T) {
 	l := &Local{Dir: t.TempDir()}

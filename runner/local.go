@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"example.com/rekey/internal/failpoint"
 	"example.com/rekey/runner/journal"
 )
 
@@ -21,6 +22,7 @@ import (
 //	Dir/runs/<id>/journal.jsonl   the events
 //	Dir/runs/<id>/playbook.yaml   the playbook's text
 //	Dir/runs/<id>/plan.json       the plan that was approved, if any
+//	Dir/runs/<id>/began           there once the first event is on disk
 type Local struct {
 	Dir    string        // the state folder
 	Clock  Clock         // the zero Clock is the system's
@@ -107,6 +109,9 @@ func (l *Local) Run(ctx context.Context, p *Program, c *Catalogue, spec Spec) (*
 	if err != nil {
 		return r.machine, err
 	}
+	if err := l.markBegan(spec.ID); err != nil {
+		return r.machine, &JournalError{Begun: true, Err: err}
+	}
 	if spec.Plan != nil {
 		if err := l.used(spec.Plan, spec.ID); err != nil {
 			return r.machine, err
@@ -132,6 +137,24 @@ func (l *Local) keepTexts(p *Program, spec Spec) error {
 		}
 	}
 	return nil
+}
+
+// markBegan notes, durably, that a run is on record: from then on a journal
+// without an event has lost it.
+func (l *Local) markBegan(id string) error {
+	failpoint.Hit("run.began.before")
+	err := journal.WriteFile(l.beganFile(id), []byte("the first event of this run was on disk\n"), 0o600)
+	failpoint.Hit("run.began.after")
+	return err
+}
+
+func (l *Local) beganFile(id string) string { return filepath.Join(l.runDir(id), "began") }
+
+// hasBegun reports whether a run was on record once. A crash before its first
+// event leaves a journal without any, or an empty folder.
+func (l *Local) hasBegun(id string) bool {
+	_, err := os.Lstat(l.beganFile(id))
+	return err == nil
 }
 
 // discard removes the folder of a run of which no event came on record, and
@@ -313,11 +336,12 @@ var ErrNeverBegan = errors.New("it never began: nothing was written to the org, 
 func (l *Local) ReadRun(id string) (StoredRun, error) {
 	var run StoredRun
 	run.Playbook, _ = journal.ReadFile(filepath.Join(l.runDir(id), "playbook.yaml"))
+	begun := l.hasBegun(id) // looked at before the journal, which another process may just begin
 	records, report, err := journal.Read(l.journalFile(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, noPlan := os.Lstat(filepath.Join(l.runDir(id), "plan.json")); run.Playbook != nil || noPlan == nil {
-			// No crash leaves that: the journal is made first, and discarded last.
-			return run, fmt.Errorf("the journal of run %s is missing, so nobody knows what it did; restore %s from a backup", id, l.journalFile(id))
+		// The journal is made before the texts, and discarded last.
+		if _, noPlan := os.Lstat(filepath.Join(l.runDir(id), "plan.json")); begun || run.Playbook != nil || noPlan == nil {
+			return run, l.lost(id, "is missing")
 		}
 		return run, fmt.Errorf("run %s: %w", id, ErrNeverBegan)
 	}
@@ -335,6 +359,8 @@ func (l *Local) ReadRun(id string) (StoredRun, error) {
 	switch {
 	case err != nil:
 		return run, err
+	case len(run.Events) == 0 && begun:
+		return run, l.lost(id, "has lost its events")
 	case len(run.Events) == 0:
 		return run, fmt.Errorf("run %s: %w", id, ErrNeverBegan)
 	case run.Info().ID != id:
@@ -343,4 +369,9 @@ func (l *Local) ReadRun(id string) (StoredRun, error) {
 		return run, fmt.Errorf("run %s was recorded in format %d, and this rekey reads %d: use the version that wrote it", id, run.Info().Format, JournalFormat)
 	}
 	return run, nil
+}
+
+// lost is the error for a journal that no crash leaves so.
+func (l *Local) lost(id, what string) error {
+	return fmt.Errorf("the journal of run %s %s, so nobody knows what it did; restore %s from a backup", id, what, l.journalFile(id))
 }

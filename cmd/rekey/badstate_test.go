@@ -99,6 +99,7 @@ func TestBadState(t *testing.T) {
 	cut := strings.Index(string(r.journal), `"kind":"done","step":"generate"`)
 	text := string(r.journal[:cut+strings.Index(string(r.journal[cut:]), "\n")+1])
 	const lost = "the journal of run .* is missing, so nobody knows what it did; restore .*/journal.jsonl from a backup"
+	const emptied = "the journal of run .* has lost its events, so nobody knows what it did; restore .*/journal.jsonl from a backup"
 	const other = "the playbook kept with run .*hint: restore runs/.*/playbook.yaml .*SHA-256"
 	broken := func(text string) refusal { return refusal{code: exitBusy, text: text} }
 	taken := func(text string) refusal { return refusal{code: exitBusy, text: text, verbs: takers} }
@@ -111,11 +112,19 @@ func TestBadState(t *testing.T) {
 		{"unknown", func(spoiled) {}, refusal{code: exitUsage, text: "there is no run \"nosuchrun\": `rekey runs` lists the runs", id: "nosuchrun", silent: true}},
 		{"a path", func(spoiled) {}, refusal{code: exitUsage, text: "there is no run", id: "../runs/" + r.id, silent: true}},
 
-		{"empty", func(f spoiled) { f.write("journal.jsonl", "") }, neverBegan},
-		{"a torn first line", func(f spoiled) { f.write("journal.jsonl", text[:100]) }, neverBegan},
-		{"zeros", func(f spoiled) { f.write("journal.jsonl", strings.Repeat("\x00", 4096)) }, neverBegan},
-		{"an empty folder", func(f spoiled) { f.remove("journal.jsonl"); f.remove("playbook.yaml"); f.remove("plan.json") }, neverBegan},
+		{"empty before it began", func(f spoiled) { f.remove("began"); f.write("journal.jsonl", "") }, neverBegan},
+		{"a torn first line", func(f spoiled) { f.remove("began"); f.write("journal.jsonl", text[:100]) }, neverBegan},
+		{"zeros", func(f spoiled) { f.remove("began"); f.write("journal.jsonl", strings.Repeat("\x00", 4096)) }, neverBegan},
+		{"an empty folder", func(f spoiled) {
+			for _, name := range []string{"journal.jsonl", "playbook.yaml", "plan.json", "began"} {
+				f.remove(name)
+			}
+		}, neverBegan},
+		{"emptied", func(f spoiled) { f.write("journal.jsonl", "") }, broken(emptied)},
+		{"cut in its first line", func(f spoiled) { f.write("journal.jsonl", text[:100]) }, broken(emptied)},
+		{"zeroed", func(f spoiled) { f.write("journal.jsonl", strings.Repeat("\x00", 4096)) }, broken(emptied)},
 		{"a lost journal", func(f spoiled) { f.remove("journal.jsonl") }, broken(lost)},
+		{"a lost journal, and texts", func(f spoiled) { f.remove("journal.jsonl"); f.remove("playbook.yaml"); f.remove("plan.json") }, broken(lost)},
 		{"a lost journal, and plan", func(f spoiled) { f.remove("journal.jsonl"); f.remove("plan.json") }, broken(lost)},
 
 		{"a folder", func(f spoiled) { f.folder("journal.jsonl") }, broken("it is a folder and no regular file; .*restore the file from a backup")},

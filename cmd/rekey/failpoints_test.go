@@ -45,7 +45,7 @@ var noRun = map[string]string{
 // to.
 var required = []string{
 	"journal.write", "journal.fsync", "journal.create", "journal.create.fsync", "journal.create.folder", "file.rename",
-	"request.send", "request.write", "answer.read", "lock.flock", "claims.take", "plan.use", "ledger.fsync", "export.link",
+	"request.send", "request.write", "answer.read", "lock.flock", "claims.take", "plan.use", "run.began", "ledger.fsync", "export.link",
 }
 
 // TestFailpoints reads the sources: whatever writes, syncs, renames, sends,

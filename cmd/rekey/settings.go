@@ -77,6 +77,7 @@ type found struct {
 	origin string // "okta.yaml:3", "OKTA_API_TOKEN", "--org-url"
 	layer  int
 	file   string // the settings file that it stands in; "" elsewhere
+	alias  bool   // a variable of Terraform's gave it
 }
 
 // from names a setting with where it comes from, for a message.
@@ -171,33 +172,38 @@ func (s *orgSettings) value(name string) string {
 	return ""
 }
 
-// environment reads Okta's variables, and Terraform's where those are not set.
+// environment reads Terraform's variables, and Okta's, which override them.
 func (s *orgSettings) environment() {
 	for _, k := range known {
-		for _, name := range append([]string{k.name}, k.aliases...) {
-			if value := strings.TrimSpace(s.app.getenv(name)); value != "" {
-				s.add(&found{orgSetting: k, value: value, origin: name, layer: layerEnvironment})
-				break
-			}
+		own := strings.TrimSpace(s.app.getenv(k.name))
+		for _, name := range k.aliases {
+			s.add(&found{orgSetting: k, value: s.app.getenv(name), origin: name, layer: layerEnvironment, alias: true})
 		}
-		if k.name == okta.SettingOrgURL && s.app.getenv(k.name) == "" {
-			s.orgName(k)
+		if k.name == okta.SettingOrgURL {
+			s.orgName(k, own == "")
 		}
+		s.add(&found{orgSetting: k, value: own, origin: k.name, layer: layerEnvironment})
 	}
 }
 
-// orgName takes the org's address from Terraform's two variables.
-func (s *orgSettings) orgName(k orgSetting) {
+// orgName takes the org's address from Terraform's two variables. What is wrong
+// with them is of no account if they do not count.
+func (s *orgSettings) orgName(k orgSetting, counts bool) {
 	const org, base = "OKTA_ORG_NAME", "OKTA_BASE_URL"
 	name, domain := strings.TrimSpace(s.app.getenv(org)), strings.TrimSpace(s.app.getenv(base))
+	var wrong *problem
 	switch {
 	case name == "": // the domain alone is that of many orgs
+		return
 	case domain == "":
-		s.problems = append(s.problems, &problem{Setting: base, Problem: "is not set, and " + org + " is", Cure: "set it to the domain of the org, such as okta.com, or set " + okta.SettingOrgURL + " instead"})
+		wrong = &problem{Setting: base, Problem: "is not set, and " + org + " is", Cure: "set it to the domain of the org, such as okta.com, or set " + okta.SettingOrgURL + " instead"}
 	case strings.ContainsAny(name+domain, "/:@?#"):
-		s.problems = append(s.problems, &problem{Setting: org, Problem: "and " + base + " are no names of an org and of a domain", Cure: "set them to such as dev-1234 and okta.com"})
+		wrong = &problem{Setting: org, Problem: "and " + base + " are no names of an org and of a domain", Cure: "set them to such as dev-1234 and okta.com"}
 	default:
-		s.add(&found{orgSetting: k, value: "https://" + name + "." + domain, origin: org + " and " + base, layer: layerEnvironment})
+		s.add(&found{orgSetting: k, value: "https://" + name + "." + domain, origin: org + " and " + base, layer: layerEnvironment, alias: true})
+	}
+	if wrong != nil && counts {
+		s.problems = append(s.problems, wrong)
 	}
 }
 
@@ -252,16 +258,37 @@ func (s *orgSettings) chooseMode() {
 	s.strangeOrg()
 }
 
-// strangeOrg notes that a file of the working directory, which may have come
-// with somebody's project, says where the user's own token or key goes.
+// strangeOrg notes that the org and what it is given may not belong together:
+// a file of the working directory, which may have come with somebody's project,
+// says where the user's own token or key goes; or one of them is Okta's variable
+// and the other Terraform's, and one of those overrides another.
 func (s *orgSettings) strangeOrg() {
-	org, with := s.last(okta.SettingOrgURL), s.token
+	org, with, what := s.last(okta.SettingOrgURL), s.token, "token"
 	if s.mode == modeKey {
-		with = s.last(okta.SettingPrivateKey)
+		with, what = s.last(okta.SettingPrivateKey), "key"
 	}
-	if org != nil && with != nil && org.layer == layerFolder && with.layer == layerHome {
+	if org == nil || with == nil {
+		return
+	}
+	mixed := org.layer == layerEnvironment && with.layer == layerEnvironment && org.alias != with.alias
+	notOrg, notWith := s.overridden(org), s.overridden(with)
+	switch {
+	case org.layer == layerFolder && with.layer == layerHome:
 		s.notes = append(s.notes, fmt.Sprintf("the org is named in %s, and %s is what %s holds: check that this org is meant", org.origin, with.name, with.origin))
+	case mixed && notOrg+notWith != "":
+		s.notes = append(s.notes, fmt.Sprintf("the org comes from %s%s, and the %s from %s%s: check that they belong together", org.origin, notOrg, what, with.origin, notWith))
 	}
+}
+
+// overridden names the variable that gives a setting another value and does not
+// count, to follow the one that does; "" if there is none.
+func (s *orgSettings) overridden(f *found) string {
+	for _, other := range s.all {
+		if other.name == f.name && other.layer == layerEnvironment && other.alias != f.alias && !strings.EqualFold(strings.TrimRight(other.value, "/"), strings.TrimRight(f.value, "/")) {
+			return ", not " + other.origin
+		}
+	}
+	return ""
 }
 
 // setAside notes the settings that the mode makes no use of.

@@ -305,3 +305,48 @@ func TestSettingsFile(t *testing.T) {
 		}
 	}
 }
+
+// Okta's variables and Terraform's for the same thing: which counts is said, and
+// a warning given where the org is one's and the token the other's.
+func TestVariablesInConflict(t *testing.T) {
+	env := func(pairs ...string) map[string]string {
+		all := map[string]string{"REKEY_STATE_DIR": "/nowhere"}
+		for _, pair := range pairs {
+			name, value, _ := strings.Cut(pair, "=")
+			all[name] = value
+		}
+		return all
+	}
+	const url, name, base = "OKTA_CLIENT_ORGURL=https://dev-1.okta.com", "OKTA_ORG_NAME=dev-2", "OKTA_BASE_URL=okta.com"
+	const token, alias = "OKTA_CLIENT_TOKEN=secret-1", "OKTA_API_TOKEN=secret-2"
+	const notPair = "OKTA_CLIENT_ORGURL, not OKTA_ORG_NAME and OKTA_BASE_URL"
+	for _, test := range []struct {
+		env    map[string]string
+		stdout []string
+		stderr string // "": nothing
+	}{
+		{env(url, name, base, alias), []string{notPair + "\n", " OKTA_API_TOKEN\n"},
+			"rekey: the org comes from " + notPair + ", and the token from OKTA_API_TOKEN: check that they belong together\n"},
+		{env(name, base, token, alias), []string{" OKTA_ORG_NAME and OKTA_BASE_URL\n", " OKTA_CLIENT_TOKEN, not OKTA_API_TOKEN\n"},
+			"rekey: the org comes from OKTA_ORG_NAME and OKTA_BASE_URL, and the token from OKTA_CLIENT_TOKEN, not OKTA_API_TOKEN: check that they belong together\n"},
+		{env(url, name, base, token, alias), []string{notPair + "\n", " OKTA_CLIENT_TOKEN, not OKTA_API_TOKEN\n"}, ""},
+		{env("OKTA_CLIENT_ORGURL=https://Dev-2.okta.com/", name, base, alias), []string{notPair + "\n"}, ""},
+		{env(url, alias), []string{" OKTA_CLIENT_ORGURL\n", " OKTA_API_TOKEN\n"}, ""},
+		{env(url, name, alias), []string{" OKTA_CLIENT_ORGURL\n"}, ""}, // half a pair that does not count
+		{env(url, name, base, "OKTA_CLIENT_CLIENTID=0oa1Service", "OKTA_CLIENT_PRIVATEKEYID=k", "OKTA_API_PRIVATE_KEY=KEY"), []string{notPair + "\n"},
+			"rekey: the org comes from " + notPair + ", and the key from OKTA_API_PRIVATE_KEY: check that they belong together\n"},
+	} {
+		if test.env["OKTA_API_PRIVATE_KEY"] != "" {
+			test.env["OKTA_API_PRIVATE_KEY"] = serviceEnv(t, "")["OKTA_CLIENT_PRIVATEKEY"]
+		}
+		code, stdout, stderr := rekeyWith(t, test.env, "config")
+		if code != exitOK || stderr != test.stderr || strings.Contains(stdout, "secret-") {
+			t.Errorf("%v: exit code %d, %q, want %q", test.env, code, stderr, test.stderr)
+		}
+		for _, want := range test.stdout {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%v: no %q in\n%s", test.env, want, stdout)
+			}
+		}
+	}
+}

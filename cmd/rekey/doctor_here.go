@@ -60,18 +60,26 @@ func (e *examination) caKey(f *doctorFlags, cert []byte) {
 	}
 }
 
-// scarce is from when on free space is said to be short: a run of thousands of
-// items keeps some 50 MB.
-const scarce = 100 << 20
+// Free space, in bytes: below the first the record of one owner's run with its
+// plan and playbook may not fit; below the second it is said to be short, as a
+// run of thousands of items keeps some 50 MB.
+const (
+	leastRoom = 2 << 20
+	scarce    = 100 << 20
+)
+
+const (
+	stateCheck = "state folder"
+	stateCure  = "choose another with --state-dir FOLDER, or mend this one"
+)
 
 // state checks the folder in which runs are recorded, or the one in which it
 // would be made. Nothing is written to find out.
 func (e *examination) state() {
-	const name, cure = "state folder", "choose another with --state-dir FOLDER, or mend this one"
 	dir, err := e.app.stateFolder()
 	if err != nil {
 		message, hint := explain(err)
-		e.fail(exitFailed, name, message, hint)
+		e.fail(exitFailed, stateCheck, message, hint)
 		return
 	}
 	at, shown := dir, dir
@@ -83,26 +91,33 @@ func (e *examination) state() {
 	}
 	switch {
 	case err != nil:
-		e.fail(exitFailed, name, shown+" cannot be looked at: "+reason(err), cure)
+		e.fail(exitFailed, stateCheck, shown+" cannot be looked at: "+reason(err), stateCure)
 		return
 	case !info.IsDir():
-		e.fail(exitFailed, name, shown+" cannot be used: "+at+" is no folder", cure)
+		e.fail(exitFailed, stateCheck, shown+" cannot be used: "+at+" is no folder", stateCure)
 		return
 	}
-	found := lookAt(at)
+	e.room(dir, shown, lookAt(at), at == dir && info.Mode().Perm()&0o077 != 0 && openFolder(info))
+}
+
+// room judges what was found of the state folder dir; open: others can look
+// into it.
+func (e *examination) room(dir, shown string, found folder, open bool) {
 	switch {
 	case found.readOnly != nil:
-		e.fail(exitFailed, name, shown+" cannot be written to: "+found.readOnly.Error(), cure)
+		e.fail(exitFailed, stateCheck, shown+" cannot be written to: "+found.readOnly.Error(), stateCure)
 	case found.noLocks != nil:
-		e.fail(exitFailed, name, shown+" is on a file system without locks: "+found.noLocks.Error(), "choose one on a local disk with --state-dir FOLDER")
+		e.fail(exitFailed, stateCheck, shown+" is on a file system without locks: "+found.noLocks.Error(), "choose one on a local disk with --state-dir FOLDER")
+	case found.known && found.free < leastRoom:
+		e.fail(exitFailed, stateCheck, fmt.Sprintf("%s is on a disk with %d KB free, and a run needs %d MB at least", shown, found.free>>10, leastRoom>>20), "make room, or choose another with --state-dir FOLDER: a run that cannot be recorded stops")
 	case found.known && found.free < scarce:
-		e.warn(name, fmt.Sprintf("%s can be used, with %d MB free", shown, found.free>>20), "make room: a run that cannot be recorded stops")
-	case at == dir && info.Mode().Perm()&0o077 != 0 && openFolder(info):
-		e.warn(name, shown+" can be used, and looked into by others", "chmod 700 "+quoted(dir)+": it names your apps, keys and people")
+		e.warn(stateCheck, fmt.Sprintf("%s can be used, with %d MB free", shown, found.free>>20), "make room: a run that cannot be recorded stops")
+	case open:
+		e.warn(stateCheck, shown+" can be used, and looked into by others", "chmod 700 "+quoted(dir)+": it names your apps, keys and people")
 	case !found.known:
-		e.ok(name, "%s can be used", shown)
+		e.ok(stateCheck, "%s can be used", shown)
 	default:
-		e.ok(name, "%s can be used: writable, lockable, %d MB free", shown, found.free>>20)
+		e.ok(stateCheck, "%s can be used: writable, lockable, %d MB free", shown, found.free>>20)
 	}
 }
 

@@ -288,7 +288,24 @@ func TestSettingsFile(t *testing.T) {
 		{"private", "okta:\n  client:\n    token: 00secretToken\n", 0o600, ""},
 		{"empty", "\n", 0o600, "OKTA_CLIENT_TOKEN is not set"},
 		{"public without secrets", "okta:\n  client:\n    authorizationMode: SSWS\n", 0o644, "OKTA_CLIENT_TOKEN is not set"},
-		{"other tools", "other: 1\n", 0o600, "OKTA_CLIENT_TOKEN is not set"},
+		{"other tools", "other: 1\n", 0o600, "rekey: ~/.okta/okta.yaml has no okta at its top, and nothing in it is read\nrekey: error: OKTA_CLIENT_TOKEN is not set"},
+		{"other tools of Okta's", "okta:\n  oauth2: {issuer: x}\n", 0o600, "rekey: error: OKTA_CLIENT_TOKEN is not set"},
+		{"nothing", "okta:\n", 0o600, "rekey: error: OKTA_CLIENT_TOKEN is not set"},
+		{"a list", "[1, 2]\n", 0o600, "rekey: error: ~/.okta/okta.yaml:1 holds a list where okta should stand\nrekey: hint: write it as Okta's documents show it"},
+		{"a text", "okta: 00secretToken\n", 0o600, "~/.okta/okta.yaml:1 holds a string where client should stand"},
+		{"a text as client", "okta:\n  client: 00secretToken\n", 0o600, "~/.okta/okta.yaml:2 holds a string where the settings should stand"},
+		{"client alone", "# mine\nclient:\n  token: 00secretToken\n", 0o600, "~/.okta/okta.yaml:2 holds client where okta should stand"},
+		{"client beside okta", "okta:\nclient:\n  token: 00secretToken\n", 0o600, "~/.okta/okta.yaml:2 holds client where okta should stand"},
+		{"misspelt okta", "Okta:\n  client:\n    token: 00secretToken\n", 0o600, "~/.okta/okta.yaml:1 holds Okta where okta should stand"},
+		{"misspelt client", "okta:\n  clinet:\n    token: 00secretToken\n", 0o600, "~/.okta/okta.yaml:2 holds clinet where client should stand"},
+		{"settings in okta", "okta:\n  token: 00secretToken\n", 0o600, "~/.okta/okta.yaml:2 holds token where client should stand"},
+		{"a list as org", "okta:\n  client:\n    orgUrl: [a]\n", 0o600, "OKTA_CLIENT_ORGURL (~/.okta/okta.yaml:3) is no text"},
+		{"misspelt member", "okta:\n  client:\n    tokenn: 00secretToken\n", 0o600, "okta.client.tokenn (~/.okta/okta.yaml:3) is no setting of Okta's, and is not read; did you mean token?\n"},
+		{"another misspelt", "okta:\n  client:\n    autorizationMode: SSWS\n", 0o600, "okta.client.autorizationMode (~/.okta/okta.yaml:3) is no setting of Okta's, and is not read; did you mean authorizationMode?\n"},
+		{"like nothing", "okta:\n  client:\n    colour: red\n", 0o600, "okta.client.colour (~/.okta/okta.yaml:3) is no setting of Okta's, and is not read\n"},
+		{"a secret for a name", "okta:\n  client:\n    00secretToken:\n", 0o600, "~/.okta/okta.yaml:3 holds a key that is no setting of Okta's, and is not read\n"},
+		{"members of Okta's tools", "okta:\n  client:\n    token: 00secretToken\n    connectionTimeout: 30\n    proxy: {port: 1}\n    rateLimit: {maxRetries: 4}\n  testing: {}\n", 0o600, ""},
+		{"a list of scopes", "okta:\n  client:\n    token: 00secretToken\n    scopes: [okta.apps.read]\n", 0o600, ""},
 	} {
 		home := t.TempDir()
 		if err := os.Mkdir(filepath.Join(home, ".okta"), 0o700); err != nil {
@@ -297,7 +314,7 @@ func TestSettingsFile(t *testing.T) {
 		path := filepath.Join(home, ".okta", "okta.yaml")
 		putFile(t, path, test.text, test.mode)
 		code, stdout, stderr := rekeyWith(t, map[string]string{"HOME": home, "OKTA_CLIENT_ORGURL": "https://a.okta.com"}, "config")
-		if want := map[bool]int{true: exitOK, false: exitInvalid}[test.says == ""]; code != want || !strings.Contains(stderr, test.says) {
+		if want := map[bool]int{true: exitOK, false: exitInvalid}[test.says == ""]; code != want || !strings.Contains(stderr, test.says) || test.says == "" && stderr != "" {
 			t.Errorf("%s: exit %d: %s", test.name, code, stderr)
 		}
 		if strings.Contains(stdout+stderr, "secretToken") {

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
+	"example.com/rekey/internal/okta"
 	"example.com/rekey/runner"
 )
 
@@ -46,10 +48,12 @@ func (s *orgSettings) yaml(path, shown string, layer int) {
 		if mayShowSecret(data, f.Line) {
 			text = "something that cannot be read"
 		}
-		fault(fmt.Sprintf("has a fault in line %d: %s", f.Line, text), "write it as Okta's documents show it: okta: client: orgUrl: …, with texts in quotes")
+		fault(fmt.Sprintf("has a fault in line %d: %s", f.Line, text), settingsShape)
 		return
 	}
-	s.members(root.Get("okta").Get("client"), path, shown, layer)
+	if client := s.client(root, shown); client != nil {
+		s.members(client, path, shown, layer)
+	}
 }
 
 // mayShowSecret reports whether what is said about a line could repeat a token
@@ -62,39 +66,39 @@ func mayShowSecret(data []byte, line int) bool {
 
 // members takes the settings that rekey knows; Okta's tools have more.
 func (s *orgSettings) members(client *runner.Node, path, shown string, layer int) {
-	if client == nil || client.Kind != runner.Map {
-		return
-	}
 	for _, e := range client.Entries {
 		name := e.Key.Value.(string)
 		at := fmt.Sprintf("%s:%d", shown, e.Key.Pos.Line)
-		for _, k := range known {
-			switch {
-			case k.yaml == "" || !strings.EqualFold(k.yaml, name):
-			case k.yaml != name:
-				s.problems = append(s.problems, &problem{Setting: "okta.client." + name, Origin: at, Problem: "is not read", Cure: "write " + k.yaml})
-			default:
-				f := &found{orgSetting: k, origin: at, layer: layer, file: path}
-				value, ok := scalarText(e.Value)
-				if !ok {
-					s.fault(k.name, f, "is no text", "give it as one text, in quotes")
-					continue
-				}
-				f.value = value
-				s.add(f)
-			}
+		i := slices.IndexFunc(known, func(k orgSetting) bool { return k.yaml != "" && strings.EqualFold(k.yaml, name) })
+		if i < 0 {
+			s.unknownMember(name, at)
+			continue
 		}
+		k := known[i]
+		if k.yaml != name {
+			s.problems = append(s.problems, &problem{Setting: "okta.client." + name, Origin: at, Problem: "is not read", Cure: "write " + k.yaml})
+			continue
+		}
+		f := &found{orgSetting: k, origin: at, layer: layer, file: path}
+		value, ok := scalarText(e.Value, k.name == okta.SettingScopes)
+		if !ok {
+			s.fault(k.name, f, "is no text", "give it as one text, in quotes")
+			continue
+		}
+		f.value = value
+		s.add(f)
 	}
 }
 
-// scalarText is a value as text, a list with blanks between its items.
-func scalarText(n *runner.Node) (string, bool) {
-	switch n.Kind {
-	case runner.Null:
+// scalarText is a value as text, where a list is one with blanks between its
+// items.
+func scalarText(n *runner.Node, list bool) (string, bool) {
+	switch {
+	case n.Kind == runner.Null:
 		return "", true
-	case runner.String:
+	case n.Kind == runner.String:
 		return n.Value.(string), true
-	case runner.List:
+	case n.Kind == runner.List && list:
 		var words []string
 		for _, item := range n.Items {
 			word, ok := item.Value.(string)

@@ -19,7 +19,22 @@ type StoredRun struct {
 	Alive    bool   // a process is at work on it
 	Head     string // hash of the journal's last line
 	Torn     int    // bytes of a last line that was cut short
+	Flaws    []Flaw // of the texts kept with it, for who tells of the run; none: nobody asked for them, perhaps
 }
+
+// Flaw is why a text kept with a run cannot be used. Without its plan a run
+// cannot be gone on with, without its playbook it cannot be undone either.
+type Flaw struct {
+	Text    string `json:"text"` // FlawPlan or FlawPlaybook
+	Problem string `json:"problem"`
+	Cure    string `json:"cure"`
+}
+
+// The texts that are kept with a run.
+const (
+	FlawPlan     = "plan"
+	FlawPlaybook = "playbook"
+)
 
 // PlanOf reads the plan that a run was started with; nil if it was started
 // without one. The error is a *PlanError.

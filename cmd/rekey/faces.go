@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -53,9 +54,25 @@ type runFacts struct {
 // one.
 func (a *app) facts(local *runner.Local, run *runner.StoredRun) *runFacts {
 	r := &runFacts{run: run, rollback: a.rollbackLine(run.Info().ID), holds: holds(local, run.Summary())}
-	r.program, _ = programOf(run)
-	run.Plan, _ = local.PlanOf(run.Info())
+	r.program = texts(local, run)
 	return r
+}
+
+// texts reads the plan and the playbook that are kept with a run, and notes what
+// is wrong with them. The program is nil if there is none.
+func texts(local *runner.Local, run *runner.StoredRun) *runner.Program {
+	info := run.Info()
+	program, err := programOf(run)
+	if err != nil {
+		problem, cure := explain(err)
+		run.Flaws = append(run.Flaws, runner.Flaw{Text: runner.FlawPlaybook, Problem: problem, Cure: cure})
+	}
+	var bad *runner.PlanError
+	if run.Plan, err = local.PlanOf(info); errors.As(err, &bad) {
+		run.Flaws = append(run.Flaws, runner.Flaw{Text: runner.FlawPlan, Problem: "the plan kept with run " + info.ID + " cannot be used: " + bad.Err.Error(),
+			Cure: "put runs/" + info.ID + "/plan.json in the state folder back as it was"})
+	}
+	return program
 }
 
 func planJSON(w io.Writer, plan *runner.Plan) error {

@@ -41,9 +41,6 @@ func (a *app) resume(ctx context.Context, text string, f *takeUpFlags) error {
 	}
 	defer t.close()
 	info := t.run.Info()
-	if t.run.Plan, err = t.local.PlanOf(info); err != nil {
-		return coded(exitBusy, fmt.Errorf("run %s: %w", info.ID, err))
-	}
 	own := ownInputs{values: info.Inputs, secrets: t.machine.Secrets(), was: "the run was started"}
 	_, secrets, err := a.inputsOf(ctx, t.program, t.org, own, inputFlags{files: f.files})
 	if err != nil {

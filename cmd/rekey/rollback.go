@@ -41,7 +41,6 @@ func (a *app) rollback(ctx context.Context, text string, f *takeUpFlags) error {
 		return err
 	}
 	defer t.close()
-	t.run.Plan, _ = t.local.PlanOf(t.run.Info()) // without it the step types tell as well, less exactly
 	if !a.quiet || !f.yes {
 		if err := view.Undo(a.stderr, &t.run, t.program); err != nil {
 			return err

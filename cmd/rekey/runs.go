@@ -72,9 +72,9 @@ RUN is an id, or the beginning of one. Of a long run the items of loops that wen
 alike are told as one, unless --verbose asks for all; html and json have all
 anyway.
 
-With --verify only its journal is verified, line by line, and its head hash
-printed: who keeps that elsewhere can tell later, with --head, that no line was
-changed, taken away or added since.`,
+With --verify only its journal is verified, line by line, with the plan and the
+playbook that it names, and its head hash printed: who keeps that elsewhere can
+tell later, with --head, that no line was changed, taken away or added since.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case verify && cmd.Flags().Changed("format"):
@@ -101,7 +101,7 @@ changed, taken away or added since.`,
 // verify verifies a run's journal. That its lines are sound was found out when
 // it was read.
 func (a *app) verify(text, head string) error {
-	_, run, err := a.findRun(text)
+	local, run, err := a.findRun(text)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,18 @@ func (a *app) verify(text, head string) error {
 		torn = fmt.Sprintf("; what follows, %s of a line that was cut short, is set aside when the run is taken up", plural(run.Torn, "byte"))
 	}
 	_, err = fmt.Fprintf(a.text(), "run %s: %s verified, head %s%s\n", id, plural(len(run.Events), "line"), run.Head, torn)
-	return err
+	if err != nil {
+		return err
+	}
+	texts(local, &run)
+	for i, f := range run.Flaws {
+		flaw := &exitError{code: exitBusy, message: f.Problem, hint: f.Cure}
+		if i == len(run.Flaws)-1 {
+			return flaw
+		}
+		a.report(flaw)
+	}
+	return nil
 }
 
 func (a *app) show(text, format string, all bool) error {
@@ -128,5 +139,8 @@ func (a *app) show(text, format string, all bool) error {
 	}
 	facts := a.facts(local, &run)
 	facts.all = all
+	for _, f := range run.Flaws {
+		a.note("warning: %s; %s", f.Problem, f.Cure)
+	}
 	return runFaces().show(a.faceTo(format), format, facts)
 }

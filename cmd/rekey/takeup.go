@@ -106,6 +106,10 @@ func (t *takenUp) prepare(f *takeUpFlags, refuse func(*runner.StoredRun) error) 
 	if t.program, err = programOf(&t.run); err != nil {
 		return err
 	}
+	info := t.run.Info()
+	if t.run.Plan, err = t.local.PlanOf(info); err != nil && !t.undo { // an undo does without: the step types tell as well, less exactly
+		return coded(exitBusy, fmt.Errorf("run %s: %w", info.ID, err))
+	}
 	t.machine, t.decisions, err = f.decided(&t.run, t.program, t.undo)
 	return err
 }
@@ -207,7 +211,7 @@ func programOf(run *runner.StoredRun) (*runner.Program, error) {
 	}
 	program, faults := compile(info.Playbook, run.Playbook)
 	if faults.Err() != nil {
-		return nil, coded(exitBusy, fmt.Errorf("this rekey cannot read the playbook of run %s any more: use the version that ran it (%s): %w", info.ID, info.Tool, faults))
+		return nil, &exitError{code: exitBusy, message: fmt.Sprintf("this rekey cannot read the playbook of run %s any more: %v", info.ID, faults), hint: "use the version that ran it (" + info.Tool + ")"}
 	}
 	return program, nil
 }

@@ -35,6 +35,7 @@ type Report struct {
 	InFlight     []string                    `json:"in_flight,omitempty"` // steps whose writes may have been on their way at the end of the record
 	Timeline     []ReportEvent               `json:"timeline"`
 	Requests     []ReportRequest             `json:"requests,omitempty"` // in the order in which they were sent
+	Flaws        []runner.Flaw               `json:"flaws,omitempty"`    // of the texts kept with it
 	Next         []ReportNext                `json:"next,omitempty"`     // what can be done now
 	Holds        string                      `json:"holds,omitempty"`    // which owners it keeps from other runs
 
@@ -126,7 +127,7 @@ func NewReport(run *runner.StoredRun, program *runner.Program, rollback string) 
 		Who: info.Who, Tool: info.Tool, OnFailure: info.OnFailure, Inputs: info.Inputs, Secrets: info.Secrets, NotGiven: info.NotGiven,
 		Outputs: outputs(run), Digests: ReportDigests{Playbook: info.Digest, Plan: info.Plan, Journal: run.Head},
 		Certificates: certificates(run, program), Undone: undoneSteps(run), NotUndone: notUndone(run), Adopted: adopted(run),
-		InFlight: run.InFlight(), Timeline: timeline(run, program), Requests: requests(run), Next: p.nextSteps(rollback),
+		InFlight: run.InFlight(), Timeline: timeline(run, program), Requests: requests(run), Flaws: run.Flaws, Next: p.nextSteps(rollback),
 	}
 	if r.Inputs == nil {
 		r.Inputs = map[string]any{}

@@ -300,8 +300,13 @@ func (p *runPage) next(rollback string) {
 	}
 }
 
-// nextSteps are what can be done with the run.
+// nextSteps are what can be done with the run, and with the texts kept with it.
 func (p *runPage) nextSteps(rollback string) []ReportNext {
+	return possible(p.steps(rollback), p.summary, p.run.Flaws, rollback)
+}
+
+// steps are what can be done with a run in its state.
+func (p *runPage) steps(rollback string) []ReportNext {
 	s := p.summary.State
 	if s == runner.StateRolledBack || s == runner.StateRunning || rollback == "" || !p.run.Remains() && !s.Resumable() {
 		return nil

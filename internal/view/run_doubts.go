@@ -40,7 +40,7 @@ func (p *runPage) unclear(rollback string) {
 			return
 		}
 		p.wrapped("  - ", Visible(d.Step+": "+d.Reason))
-		for _, a := range answers(d, p.summary, rollback) {
+		for _, a := range answers(d, p.summary, p.run.Flaws, rollback) {
 			if a.Command == "" {
 				p.line(strings.Repeat(" ", 20) + a.Text)
 				continue
@@ -51,10 +51,13 @@ func (p *runPage) unclear(rollback string) {
 }
 
 // answers are what a person can say of a write in doubt, each with the command
-// that says it.
-func answers(d runner.Doubt, s runner.Summary, rollback string) (out []ReportNext) {
+// that says it; none if the run must be mended before it takes any.
+func answers(d runner.Doubt, s runner.Summary, flaws []runner.Flaw, rollback string) (out []ReportNext) {
+	if flawed(flaws, runner.FlawPlaybook) {
+		return nil
+	}
 	command := commandLine("resume", s, rollback)
-	if d.Undo || s.State == runner.StateRollbackIncomplete { // who goes on with the run need not look for it
+	if d.Undo || s.State == runner.StateRollbackIncomplete || flawed(flaws, runner.FlawPlan) { // who goes on with the run need not look for it, or cannot
 		command = rollback
 	}
 	step := word(d.Step)

@@ -137,7 +137,7 @@ func (p *htmlRun) lists(r *Report, rollback string) {
 	for _, d := range r.InDoubt {
 		doubt := htmlDoubt{Step: d.Step, Reason: d.Reason}
 		if rollback != "" {
-			doubt.Answers = answers(d, r.Summary, rollback)
+			doubt.Answers = answers(d, r.Summary, r.Flaws, rollback)
 		}
 		p.InDoubt = append(p.InDoubt, doubt)
 	}

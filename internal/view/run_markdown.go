@@ -111,7 +111,7 @@ func (p *runMarkdown) ended() {
 	p.list(rankNotes, "the items that failed", "Failed items", failed)
 	for _, d := range r.InDoubt {
 		text := mdCode(d.Step) + ": " + mdText(d.Reason)
-		for _, a := range answers(d, r.Summary, p.rollback) {
+		for _, a := range answers(d, r.Summary, r.Flaws, p.rollback) {
 			text += "\n  - " + mdText(a.Text)
 			if a.Command != "" {
 				text += ": " + mdCode(a.Command)

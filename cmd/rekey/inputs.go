@@ -87,23 +87,22 @@ const variablePrefix = "REKEY_INPUT_"
 // variable is the environment variable of an input.
 func variable(input string) string { return variablePrefix + strings.ToUpper(input) }
 
-// strayVariables notes variables that look like inputs and are none of this
-// playbook: they may be meant for another one, or be misspelt.
+// strayVariables notes variables that may be misspelt inputs of this playbook.
+// Others are meant for another one.
 func (g *given) strayVariables() {
 	var names []string
 	for _, in := range g.program.Playbook.Inputs {
-		names = append(names, variable(in.Name))
+		names = append(names, strings.ToUpper(in.Name))
 	}
 	for _, entry := range g.app.environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, variablePrefix) || slices.Contains(names, name) {
+		set, _, _ := strings.Cut(entry, "=")
+		name, ok := strings.CutPrefix(set, variablePrefix) // which all share: it makes nothing alike
+		if !ok || slices.Contains(names, name) {
 			continue
 		}
-		text := fmt.Sprintf("%s is set and is no input of this playbook", name)
 		if near := binding.Suggest(name, names); len(near) > 0 {
-			text += "; did you mean " + strings.Join(near, " or ") + "?"
+			g.app.note("%s is set and is no input of this playbook; did you mean %s?", set, variablePrefix+strings.Join(near, " or "+variablePrefix))
 		}
-		g.app.note("%s", text)
 	}
 }
 

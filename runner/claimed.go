@@ -162,6 +162,29 @@ func (l *Local) othersClaim(claim Claim) (fell bool, err error) {
 	return fell, nil
 }
 
+// Holders tells which unfinished runs claim some of these owners, in the order
+// of the runs' ids. Nothing is claimed, and nothing changed: by the time that
+// somebody claims them it may be different.
+func (l *Local) Holders(org string, owners []string) (holders []*ClaimedError, err error) {
+	ids, err := l.claimIDs()
+	named := map[string]bool{}
+	for _, owner := range owners {
+		named[owner] = true
+	}
+	for _, id := range ids {
+		other, unread := l.readClaim(id)
+		shared := slices.DeleteFunc(slices.Clone(other.Owners), func(owner string) bool { return !named[owner] })
+		if unread != nil || other.Org != org || len(shared) == 0 {
+			continue // one that cannot be read may have nothing to do with them
+		}
+		var claimed *ClaimedError
+		if errors.As(l.stands(other, shared, nil), &claimed) {
+			holders = append(holders, claimed)
+		}
+	}
+	return holders, err
+}
+
 // stands tells that a claim is rightly held; nil if it is not.
 func (l *Local) stands(other Claim, shared []string, unread error) error {
 	err := l.atWork(other.Run)

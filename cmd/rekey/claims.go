@@ -93,6 +93,25 @@ func claimsOf(plan *runner.Plan) (owners []string) {
 	return owners
 }
 
+// noteHolders notes which unfinished runs claim what a plan is to change: until
+// that is over it cannot be carried out. The plan itself does not say so, as it
+// tells of the org and outlives that.
+func (a *app) noteHolders(plan *runner.Plan) {
+	dir, err := a.stateFolder()
+	if err != nil {
+		return // without one there are no runs
+	}
+	holders, _ := a.local(dir).Holders(plan.Body.Org, claimsOf(plan))
+	const most = 3
+	for i, h := range holders {
+		if i == most {
+			a.note("%s more claim others of these", plural(len(holders)-most, "run"))
+			break
+		}
+		a.note("%s: until that is over a run of this plan is refused; %s", h.Problem(), h.Cure(func(verb string) string { return a.runLine(verb, h.Run) }))
+	}
+}
+
 // runLine is a command about a run, as the user can type it.
 func (a *app) runLine(verb, id string) string {
 	return "rekey " + verb + strings.TrimPrefix(a.rollbackLine(id), "rekey rollback")

@@ -139,6 +139,7 @@ func (a *app) plan(ctx context.Context, playbook string, f *planFlags) error {
 		return err
 	}
 	a.summarizePlan(made.plan)
+	a.noteHolders(made.plan)
 	if err := failedPlan(made.plan); err != nil {
 		return err
 	}

@@ -23,9 +23,9 @@ the token is not run; rekey doctor does both.
 Settings, each overriding the ones before it: okta.client in ~/.okta/okta.yaml,
 okta.yaml in the working directory, the environment, flags. The environment may
 have them by Terraform's names: OKTA_ORG_NAME with OKTA_BASE_URL, OKTA_API_TOKEN,
-OKTA_API_CLIENT_ID, OKTA_API_SCOPES, OKTA_API_PRIVATE_KEY, OKTA_API_PRIVATE_KEY_ID.
-OKTA_CLIENT_AUTHORIZATIONMODE decides between an API token (SSWS) and a service
-app (PrivateKey). Exits with 3 if something is invalid.`,
+OKTA_API_CLIENT_ID, OKTA_API_SCOPES, OKTA_API_PRIVATE_KEY, OKTA_API_PRIVATE_KEY_ID;
+Okta's names override those. OKTA_CLIENT_AUTHORIZATIONMODE decides between an
+API token (SSWS) and a service app (PrivateKey). Exits with 3 if something is invalid.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.config(cmd.Context(), format) },
 	}
 	a.registerSettings(cmd)

@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"example.com/rekey/internal/view"
 	"example.com/rekey/runner"
 	"example.com/rekey/runner/journal"
+	"example.com/rekey/steps"
 )
 
 // defaultExpiry is how long a saved plan may be carried out.
@@ -142,6 +144,9 @@ func (a *app) saved(ctx context.Context, program *runner.Program, o *org, f *run
 	if err == nil {
 		err = staleOf(a.local(o.dir).Unused(plan))
 	}
+	if err == nil {
+		err = writable(plan)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +154,21 @@ func (a *app) saved(ctx context.Context, program *runner.Program, o *org, f *run
 	own := ownInputs{values: body.Inputs, secrets: body.Secrets, was: "the plan was made"}
 	made.public, made.secret, err = a.inputsOf(ctx, program, o, own, f.inputs)
 	return made, err
+}
+
+// writable refuses a saved plan whose files cannot be made: it may have been
+// made elsewhere, or by somebody else. Of a path the folder is known.
+func writable(plan *runner.Plan) error {
+	for i := range plan.Body.Steps {
+		s := &plan.Body.Steps[i]
+		path, _ := s.In["path"].(string)
+		if known, _, _ := strings.Cut(path, "$<"); s.Write != nil && s.Write.Method == "CREATE" && known != "" {
+			if err := steps.Creatable(known + "x"); err != nil {
+				return failed(fmt.Sprintf("the run would fail at step %s: %s cannot be written: %v", s.Step, path, err), "nothing was written; mend that, or make a plan with another path")
+			}
+		}
+	}
+	return nil
 }
 
 // expired refuses a saved plan that may no longer be carried out.

@@ -339,7 +339,7 @@ func (l *Local) ReadRun(id string) (StoredRun, error) {
 	begun := l.hasBegun(id) // looked at before the journal, which another process may just begin
 	records, report, err := journal.Read(l.journalFile(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		// The journal is made before the texts, and discarded last.
+		// No crash leaves that: the journal is made first, and discarded last.
 		if _, noPlan := os.Lstat(filepath.Join(l.runDir(id), "plan.json")); begun || run.Playbook != nil || noPlan == nil {
 			return run, l.lost(id, "is missing")
 		}

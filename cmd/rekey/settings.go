@@ -283,8 +283,12 @@ func (s *orgSettings) strangeOrg() {
 // overridden names the variable that gives a setting another value and does not
 // count, to follow the one that does; "" if there is none.
 func (s *orgSettings) overridden(f *found) string {
+	same := func(a, b string) bool { return a == b }
+	if f.name == okta.SettingOrgURL {
+		same = func(a, b string) bool { return strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/")) }
+	}
 	for _, other := range s.all {
-		if other.name == f.name && other.layer == layerEnvironment && other.alias != f.alias && !strings.EqualFold(strings.TrimRight(other.value, "/"), strings.TrimRight(f.value, "/")) {
+		if other.name == f.name && other.layer == layerEnvironment && other.alias != f.alias && !same(other.value, f.value) {
 			return ", not " + other.origin
 		}
 	}

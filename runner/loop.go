@@ -2,9 +2,7 @@ package runner
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"example.com/rekey/runner/binding"
@@ -229,23 +227,6 @@ func (s *Step) exprs(visit func(*binding.Expr)) {
 	for _, a := range body.asserts {
 		a.exprs(visit)
 	}
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_:@/+=-]+$`)
-
-// keyText is an item's key as it stands in names: as it is, or quoted where it
-// could be misread.
-func keyText(v any) string {
-	switch v := v.(type) {
-	case int:
-		return strconv.Itoa(v)
-	case string:
-		if plainKey.MatchString(v) {
-			return v
-		}
-		return `"` + inJSON(v) + `"`
-	}
-	return fmt.Sprint(v)
 }
 
 // keys are the keys of a loop's items, in their order. An error names the

@@ -221,35 +221,3 @@ func (k *checker) inItem(s *Step, scope *binding.Scope) *binding.Scope {
 	}
 	return scope.WithMember("steps", s.ID, s.Type.outType)
 }
-
-// lastID is the id at the end of a step's name in a run, and whether it names
-// an item of a loop.
-func lastID(name string) (id string, item bool) {
-	start, end := 0, len(name)
-	for i := 0; i < len(name); i++ {
-		switch name[i] {
-		case '.':
-			start, end, item = i+1, len(name), false
-		case '[':
-			end, item = i, true
-			i = skipKey(name, i)
-		}
-	}
-	return name[start:max(start, end)], item
-}
-
-// skipKey is where the bracket that opens at i closes.
-func skipKey(name string, i int) int {
-	quoted := false
-	for i++; i < len(name); i++ {
-		switch {
-		case name[i] == '"':
-			quoted = !quoted
-		case name[i] == '\\' && quoted:
-			i++
-		case name[i] == ']' && !quoted:
-			return i
-		}
-	}
-	return len(name)
-}

@@ -21,13 +21,13 @@ func (f *takeUpFlags) decisions() (out []runner.Decision, err error) {
 		if at <= 0 || at == len(pair)-1 {
 			return nil, usage(fmt.Sprintf("--adopt %s is not STEP=ID", pair), "write for instance --adopt generate=KID")
 		}
-		out = append(out, runner.Decision{Step: pair[:at], Say: runner.SayAdopt, ID: pair[at+1:], Because: f.because})
+		out = append(out, runner.Decision{Step: runner.StepName(pair[:at]), Say: runner.SayAdopt, ID: pair[at+1:], Because: f.because})
 	}
 	for _, step := range f.notDone {
-		out = append(out, runner.Decision{Step: step, Say: runner.SayNotDone, Because: f.because})
+		out = append(out, runner.Decision{Step: runner.StepName(step), Say: runner.SayNotDone, Because: f.because})
 	}
 	for _, step := range f.done {
-		out = append(out, runner.Decision{Step: step, Say: runner.SayDone, Because: f.because})
+		out = append(out, runner.Decision{Step: runner.StepName(step), Say: runner.SayDone, Because: f.because})
 	}
 	unnamed := slices.IndexFunc(out, func(d runner.Decision) bool { return blank(d.Step) })
 	switch {

@@ -20,11 +20,11 @@ func masked(body json.RawMessage) string {
 	if dec.Decode(&v) != nil {
 		return mask
 	}
-	var b bytes.Buffer
-	if encode(&b, maskIn(v, "", false), "") != nil {
+	text, err := jsonLine(maskIn(v, "", false))
+	if err != nil {
 		return mask
 	}
-	return Visible(strings.TrimSpace(b.String()))
+	return text
 }
 
 func maskIn(v any, name string, below bool) any {

@@ -15,7 +15,7 @@ import (
 
 // A step inside of loops has a name such as "fleet[0oa1].activate": the loop,
 // the item's key in brackets, the step. A key that could be misread stands in
-// quotes, as JSON.
+// quotes, as JSON in which all prints.
 
 // enclosing are the items that a name is in, the outermost first; an item's
 // own name is the last of them.

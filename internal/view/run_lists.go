@@ -1,7 +1,6 @@
 package view
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,9 +47,11 @@ func (p *runPage) again() {
 					item = e.Items[i]
 				}
 			}
-			var text bytes.Buffer
-			if failed[e.Step+"["+key+"]"] && encode(&text, item, "") == nil {
-				items = append(items, strings.TrimSpace(text.String()))
+			if !failed[e.Step+"["+key+"]"] {
+				continue
+			}
+			if text, err := jsonLine(item); err == nil {
+				items = append(items, text)
 			}
 		}
 		if len(items) == 0 {

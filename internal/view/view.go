@@ -10,8 +10,8 @@
 // in one file: text has [Visible] (view.go), so that none of it can move a
 // terminal's cursor or hide a line; a log on GitHub has [Harmless] besides
 // (github_log.go); Markdown has code spans (md.go), HTML its templates (html.go),
-// SVG and mermaid what draws them (svg_render.go, mermaid.go). JSON has its own
-// quotes, and on such a log [HarmlessJSON] (events.go).
+// SVG and mermaid what draws them (svg_render.go, mermaid.go), and JSON
+// [HarmlessJSON] (events.go).
 package view
 
 import (
@@ -25,6 +25,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"example.com/rekey/runner"
 )
 
 // Width is how wide running text is set, in columns. Ids, paths and values are
@@ -70,9 +72,8 @@ func Value(v any) string {
 		}
 		return strings.Join(texts, ", ")
 	case map[string]any:
-		var b bytes.Buffer
-		if encode(&b, v, "") == nil {
-			return Visible(strings.TrimSpace(b.String()))
+		if text, err := jsonLine(v); err == nil {
+			return text
 		}
 	}
 	return Visible(fmt.Sprint(v))
@@ -87,6 +88,14 @@ func encode(w io.Writer, v any, indent string) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", indent)
 	return enc.Encode(v)
+}
+
+// jsonLine is a value as JSON in a line, in which all of it prints: whoever
+// copies it has the value.
+func jsonLine(v any) (string, error) {
+	var b bytes.Buffer
+	err := encode(&b, v, "")
+	return runner.PrintableJSON(strings.TrimSpace(b.String())), err
 }
 
 // page collects a text and remembers nothing else: it is written at once, so

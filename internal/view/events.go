@@ -3,7 +3,9 @@ package view
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -119,16 +121,36 @@ const (
 )
 
 func harmlessJSON(text []byte) []byte {
-	return bytes.ReplaceAll(text, []byte(logCommand), []byte(logCommandEscaped))
+	text = bytes.ReplaceAll(text, []byte(logCommand), []byte(logCommandEscaped))
+	return []byte(runner.PrintableJSON(string(text)))
 }
+
+// escaped matches what begins with a backslash in a string of JSON: a rune, or
+// one in two halves.
+var escaped = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)`)
 
 // AsEncoded is JSON as it was before a [HarmlessJSON] wrote it.
 func AsEncoded(text []byte) []byte {
-	return bytes.ReplaceAll(text, []byte(logCommandEscaped), []byte(logCommand))
+	text = bytes.ReplaceAll(text, []byte(logCommandEscaped), []byte(logCommand))
+	if !bytes.Contains(text, []byte(`\u`)) {
+		return text
+	}
+	return escaped.ReplaceAllFunc(text, func(escape []byte) []byte {
+		var one string
+		if escape[1] != 'u' || json.Unmarshal([]byte(`"`+string(escape)+`"`), &one) != nil || runner.PrintableJSON(one) != string(escape) {
+			return escape
+		}
+		var was bytes.Buffer
+		if encode(&was, one, "") != nil {
+			return escape
+		}
+		return bytes.Trim(was.Bytes(), "\"\n") // which escapes some itself
+	})
 }
 
-// HarmlessJSON writes JSON that says the same, and in which a log of GitHub
-// Actions finds no command. Each Write must be of a whole value.
+// HarmlessJSON writes JSON that says the same, in which a log of GitHub Actions
+// finds no command, and a terminal nothing that does not print. Each Write must
+// be of a whole value.
 type HarmlessJSON struct{ To io.Writer }
 
 // Write writes JSON.

@@ -5,31 +5,54 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"example.com/rekey/runner"
 )
 
-// TestHarmlessJSON: a log finds no command in JSON, which says the same as
-// before, and can be made what it was.
+// hardForJSON are texts in which a log finds a command, which a terminal obeys,
+// or which look like an escape.
+var hardForJSON = []string{
+	"##[add-mask]x", `##\[x`, `\##[`, `##\u005b`, `##\\u005b`, "###[[", "##", "[1]", "",
+	"\u009b2J", "a\u200fb\u200b", "\u202e\u2066", "\x7f\x1b\t\r\n\x00", "\u2028\u2029", "\u00a0\u00ad\ufeff", "\U000e0041\U0001f469\u200d\U0001f680",
+	`\u202e`, `\\u202e`, "\\\u202e", `\`, `\"`, `\ud83d\ude00`, "é漢😀\ufffd", "<&>",
+}
+
+// TestHarmlessJSON: a log finds no command in JSON and a terminal nothing that
+// does not print; it says the same as before, and can be made what it was.
 func TestHarmlessJSON(t *testing.T) {
-	for _, text := range []string{"##[add-mask]x", `##\[x`, `\##[`, `##\u005b`, `##\\u005b`, "###[[", "##", "[1]"} {
-		want, err := json.MarshalIndent(map[string]any{text: text}, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b bytes.Buffer
-		if n, err := (HarmlessJSON{&b}).Write(want); n != len(want) || err != nil {
-			t.Fatal(n, err)
-		}
-		var got map[string]string
-		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got[text] != text || strings.Contains(b.String(), "##[") {
-			t.Errorf("%q is written as %s: %v", text, b.String(), err)
-		}
-		if back := AsEncoded(b.Bytes()); !bytes.Equal(back, want) {
-			t.Errorf("%q comes back as %s, want %s", text, back, want)
-		}
+	for _, text := range hardForJSON {
+		checkHarmless(t, text)
+	}
+}
+
+func FuzzHarmlessJSON(f *testing.F) {
+	for _, text := range hardForJSON {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) { checkHarmless(t, strings.ToValidUTF8(text, "")) })
+}
+
+func checkHarmless(t *testing.T, text string) {
+	t.Helper()
+	var was, b bytes.Buffer
+	if err := JSON(&was, map[string]any{text: text}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := (HarmlessJSON{&b}).Write(was.Bytes()); n != was.Len() || err != nil {
+		t.Fatal(n, err)
+	}
+	var got map[string]string
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil || got[text] != text || strings.Contains(b.String(), "##[") {
+		t.Errorf("%q is written as %s: %v", text, b.String(), err)
+	}
+	if at := strings.IndexFunc(b.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); at >= 0 {
+		t.Errorf("%q is written as %q", text, b.String())
+	}
+	if back := AsEncoded(b.Bytes()); !bytes.Equal(back, was.Bytes()) {
+		t.Errorf("%q comes back as %q, want %q", text, back, was.String())
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 
 	"example.com/rekey/runner"
 )
@@ -144,30 +143,7 @@ func CheckJSON(w io.Writer, checks []Check) error {
 		}
 		doc.Files = append(doc.Files, file)
 	}
-	var b bytes.Buffer
-	if err := JSON(&b, doc); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, escapeUnprintable(b.String()))
-	return err
-}
-
-// escapeUnprintable escapes the runes of a JSON text that could do something to
-// a terminal. The name of a file must arrive as it is, and may hold such.
-func escapeUnprintable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n' || unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
+	return JSON(w, doc)
 }
 
 // What a fault may take in the formats for programs, in bytes as encoded.

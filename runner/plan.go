@@ -206,3 +206,13 @@ func (p *Plan) Encode() ([]byte, error) {
 	err := enc.Encode(p)
 	return buf.Bytes(), err
 }
+
+func addCalls(sum, more map[string]Bucket) map[string]Bucket {
+	for name, b := range more {
+		if sum == nil {
+			sum = map[string]Bucket{}
+		}
+		sum[name] = Bucket{Calls: sum[name].Calls + b.Calls, PerMinute: b.PerMinute}
+	}
+	return sum
+}

@@ -27,6 +27,9 @@ type RehearsalSpec struct {
 	InUse  func(owner string) (kid string, der []byte, ok bool)
 	Access func() *Access // asked at the end, rehearsed undo included; nil: not known
 	Watch  func(Event)    // sees each event; nil: nobody does
+	// Lasting is an error's text without what differs whenever it occurs, which a
+	// plan that can be carried out is without; nil: the text.
+	Lasting func(text string) string
 }
 
 // rehearsedRunID stands for the id that the run will have.
@@ -169,7 +172,7 @@ func (r *rehearsal) watch(e Event) {
 		return
 	case e.Kind == EvRollback: // of an item
 		i := r.loops[r.machine.items[e.Step].owner.name]
-		body.Loops[i].Failures = append(body.Loops[i].Failures, ItemFailure{r.learned.replace(e.Step), r.learned.replace(e.Reason)})
+		body.Loops[i].Failures = append(body.Loops[i].Failures, ItemFailure{r.learned.replace(e.Step), r.lasting(e.Reason)})
 		return
 	case e.Step == "", r.machine.nodes[e.Step] == nil, r.machine.nodes[e.Step].loop != nil && e.Kind != EvCondition:
 		return
@@ -209,13 +212,21 @@ func (r *rehearsal) ofStep(e Event) {
 		}
 	case EvFailed, EvUnknown:
 		if e.Again == nil {
-			s.Failure = r.learned.replace(e.Error)
+			s.Failure = r.lasting(e.Error)
 		}
 	case EvUndone, EvUndoFail, EvKept:
 		s.Undone = e.Kind == EvUndone
 		r.undone(e)
 	}
 	r.certify(s, e)
+}
+
+// lasting is the text of an error as the plan has it.
+func (r *rehearsal) lasting(text string) string {
+	if r.spec.Lasting != nil {
+		text = r.spec.Lasting(text)
+	}
+	return r.learned.replace(text)
 }
 
 // loop takes up what a loop is over.
@@ -383,14 +394,4 @@ func union(set, more []string) []string {
 		}
 	}
 	return set
-}
-
-func addCalls(sum, more map[string]Bucket) map[string]Bucket {
-	for name, b := range more {
-		if sum == nil {
-			sum = map[string]Bucket{}
-		}
-		sum[name] = Bucket{Calls: sum[name].Calls + b.Calls, PerMinute: b.PerMinute}
-	}
-	return sum
 }

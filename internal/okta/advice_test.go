@@ -71,6 +71,9 @@ func TestErrorsAdvise(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", code, text, says)
 			}
 		}
+		if lasting := Lasting("twice: " + text + ", " + text); lasting != strings.ReplaceAll("twice: "+text+", "+text, " [request the-request]", "") {
+			t.Errorf("%s: %q lasts", code, lasting)
+		}
 		if strings.Contains(text, secretToken) || strings.ContainsAny(text, "{}") {
 			t.Errorf("%s: %q", code, text)
 		}

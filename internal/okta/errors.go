@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,9 +56,7 @@ func (e *Error) Error() string {
 	if len(e.Causes) > 0 {
 		b.WriteString(" (" + strings.Join(e.Causes, "; ") + ")")
 	}
-	if e.RequestID != "" {
-		b.WriteString(" [request " + e.RequestID + "]")
-	}
+	b.WriteString(ofRequest(e.RequestID))
 	for _, part := range []string{advice.Means, advice.Do, e.outcome()} {
 		if part != "" {
 			b.WriteString("; " + part)
@@ -65,6 +64,13 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// ofRequests matches what ofRequest says.
+var ofRequests = regexp.MustCompile(` \[request [^]]+\]`)
+
+// Lasting is the text of an error without the ids of requests: what it says of
+// the org however often the org is asked.
+func Lasting(text string) string { return ofRequests.ReplaceAllString(text, "") }
 
 // outcome is what is known of a write.
 func (e *Error) outcome() string {

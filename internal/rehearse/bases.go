@@ -15,13 +15,13 @@ import (
 const absent = "none"
 
 // readPart reads a part of an owner from the live org, and its digest. That
-// there is no such owner is a part like any other; then data is nil.
+// there is no such owner has one as well, beside the org's answer.
 func readPart(ctx context.Context, live *okta.Client, owner okta.Owner, part string) (data []byte, digest string, err error) {
 	switch part {
 	case "object":
 		object, err := live.Object(ctx, owner)
 		if okta.NotFound(err) {
-			return nil, absent, nil
+			return nil, absent, err
 		}
 		if err != nil {
 			return nil, "", err
@@ -79,11 +79,12 @@ func Moved(ctx context.Context, client *okta.Client, bases map[string]string) (m
 		owner, part := okta.Owner{Kind: okta.Kind(kind), ID: id}, name[at+1:]
 		_, digest, err := readPart(ctx, client, owner, part)
 		switch before := bases[name]; {
-		case okta.NotFound(err) || err == nil && digest == absent && before != absent:
+		case digest == absent && before == absent:
+		case okta.NotFound(err):
 			return []string{fmt.Sprintf("%s is gone", owner)}, nil
 		case err != nil:
 			return nil, err
-		case before == absent && digest != absent:
+		case before == absent:
 			return []string{fmt.Sprintf("%s exists by now", owner)}, nil
 		case digest != before:
 			moved = append(moved, fmt.Sprintf("somebody changed the %s of %s since the plan was made", whats[part], owner))

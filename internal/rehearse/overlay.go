@@ -16,8 +16,8 @@ import (
 )
 
 // RoundTrip serves a request from the copy, after copying the parts that it
-// concerns. A refusal or a failure of the live org is passed on and not
-// copied; that an owner does not exist is copied like anything else.
+// concerns. A refusal or a failure of the live org is passed on in its own
+// words. That an owner does not exist is a base of the plan like anything else.
 func (o *Org) RoundTrip(r *http.Request) (*http.Response, error) {
 	kind, segments, ok := parse(r.URL)
 	if !ok {
@@ -129,20 +129,17 @@ func (o *Org) fetch(ctx context.Context, owner okta.Owner, part string) error {
 	if xml, ok := strings.CutPrefix(part, "metadata?"); ok {
 		return o.metadata(ctx, owner, xml)
 	}
-	if part != "object" && !o.copy.Has(owner) {
-		return nil
-	}
 	data, digest, err := readPart(ctx, o.live, owner, part)
+	if digest != "" {
+		o.bases[owner.String()+"/"+part] = digest
+	}
 	if err != nil {
 		return err
 	}
-	o.bases[owner.String()+"/"+part] = digest
-	switch {
-	case data == nil:
-		return nil
-	case part == "object":
+	switch part {
+	case "object":
 		return o.copy.PutObject(owner, data)
-	case part == "keys":
+	case "keys":
 		return o.copy.PutKeys(owner, data)
 	}
 	return o.copy.PutCSRs(owner, data)
@@ -163,12 +160,20 @@ func (o *Org) metadata(ctx context.Context, owner okta.Owner, kid string) error 
 	}
 	xml, err := o.live.MetadataOf(ctx, owner, object, kid)
 	switch {
-	case okta.NotFound(err):
+	case okta.NotFound(err) && o.rehearsed(owner, kid):
 		return nil
 	case err != nil:
 		return err
 	}
 	return o.copy.PutMetadata(owner, kid, xml)
+}
+
+// rehearsed reports whether a key came to its owner in the rehearsal.
+func (o *Org) rehearsed(owner okta.Owner, kid string) bool {
+	among := func(keys []okta.Object) bool {
+		return slices.ContainsFunc(keys, func(key okta.Object) bool { return key.Text("/kid") == kid })
+	}
+	return among(o.copy.Snapshot(owner).Keys()) && !among(o.first[owner.String()+"/keys"].Keys())
 }
 
 // list serves a page of owners: the live org's page without the owners that

@@ -259,8 +259,8 @@ func orgURL(raw string) (string, error) {
 		return fault("names no host", "give the address of your org, such as "+example)
 	case strings.ContainsAny(s, "?#"):
 		return fault("holds a query or a fragment", "give "+u.Scheme+"://"+u.Host+" alone")
-	case !usablePort(u.Port()):
-		return fault("names a port that there is not", "give "+u.Scheme+"://"+u.Hostname()+", with a port from 1 to 65535 if it needs one")
+	case strings.HasSuffix(u.Host, ":") || !usablePort(u.Port()):
+		return fault("names a port that there is not", "give "+u.Scheme+"://"+strings.TrimSuffix(u.Host, ":"+u.Port())+", with a port from 1 to 65535 if it needs one")
 	case strings.Trim(u.Path, "/") != "":
 		return fault("holds a path", "give "+u.Scheme+"://"+u.Host+" alone")
 	}
@@ -296,7 +296,7 @@ func origin(u *url.URL) string {
 // adminHost recognises the admin console's host, "dev-1-admin.okta.com", and
 // gives the org's own. A custom domain may end in -admin in good faith.
 func adminHost(host string) (string, bool) {
-	first, rest, _ := strings.Cut(host, ".")
+	first, rest, _ := strings.Cut(strings.ToLower(host), ".")
 	org, ok := strings.CutSuffix(first, "-admin")
 	return org + "." + rest, ok && org != "" && strings.HasPrefix(rest, "okta")
 }

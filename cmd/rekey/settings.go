@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,6 +99,7 @@ type orgSettings struct {
 	modeFrom string   // where the mode comes from
 	token    *found   // the token, its file or its command
 	unused   map[string]string
+	quiet    time.Duration // in place of commandQuiet; 0: that
 }
 
 // The modes of signing in, in Okta's words.

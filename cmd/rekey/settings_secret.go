@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +14,11 @@ import (
 )
 
 // commandTime is how long a command may take to print a token: it may ask a
-// person.
-const commandTime = time.Minute
+// person. After commandQuiet it is said that it is waited for.
+const (
+	commandTime  = time.Minute
+	commandQuiet = 5 * time.Second
+)
 
 // maxSecret bounds a file that holds a token or a key.
 const maxSecret = 64 << 10
@@ -72,14 +75,24 @@ func (s *orgSettings) tokenCommand(ctx context.Context, f *found) (string, bool)
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", f.value)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &beginning{&out}, s.app.ofPrograms()
+	out := printed{enough: cancel}
+	cmd.Stdout, cmd.Stderr = &out, s.app.ofPrograms()
 	cmd.WaitDelay = time.Second // for what it left behind
+	said := make(chan struct{})
+	waiting := time.AfterFunc(cmp.Or(s.quiet, commandQuiet), func() {
+		s.app.note("the command of %s is waited for, %s at most", f.from(), commandTime)
+		close(said)
+	})
 	err := cmd.Run()
+	if !waiting.Stop() {
+		<-said
+	}
 	var exited *exec.ExitError
-	line, _, _ := strings.Cut(out.String(), "\n")
+	line, _, _ := strings.Cut(string(out.text), "\n")
 	line = strings.TrimSpace(line)
 	switch {
+	case out.tooLong:
+		s.fault(f.name, f, fmt.Sprintf("is a command that prints more than %d KiB", maxSecret>>10), cure)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		s.fault(f.name, f, fmt.Sprintf("is a command that did not end within %s", commandTime), cure)
 	case ctx.Err() != nil:
@@ -97,14 +110,21 @@ func (s *orgSettings) tokenCommand(ctx context.Context, f *found) (string, bool)
 	return "", false
 }
 
-// beginning takes the beginning of what a command prints, and the rest for granted.
-type beginning struct{ *bytes.Buffer }
+// printed is what a command prints. One that prints too much is ended.
+type printed struct {
+	text    []byte
+	tooLong bool
+	enough  func()
+}
 
-func (l *beginning) Write(p []byte) (int, error) {
-	if room := maxSecret - l.Len(); room > 0 {
-		l.Buffer.Write(p[:min(room, len(p))])
+func (p *printed) Write(text []byte) (int, error) {
+	if len(p.text)+len(text) > maxSecret {
+		p.tooLong = true
+		p.enough()
+		return 0, errors.New("it prints too much")
 	}
-	return len(p), nil
+	p.text = append(p.text, text...)
+	return len(text), nil
 }
 
 // inline reports whether a text is a key itself and no path: PEM or JWK.

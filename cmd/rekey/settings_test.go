@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -268,6 +269,46 @@ func TestTokenCommandEnds(t *testing.T) {
 	defer cancel()
 	if token, ok := s.tokenCommand(ctx, f); ok || token != "" || !strings.Contains(s.problems[0].Problem, "did not end within") {
 		t.Errorf("%q %v %v", token, ok, s.problems)
+	}
+}
+
+// Of a command that prints without end the beginning is read, and no more.
+func TestTokenCommandPrintsTooMuch(t *testing.T) {
+	s := &orgSettings{app: &app{stderr: io.Discard}, unused: map[string]string{}}
+	f := &found{orgSetting: orgSetting{name: settingTokenCommand}, origin: settingTokenCommand, value: "echo 00secretToken; cat /dev/zero"}
+	if token, ok := s.tokenCommand(t.Context(), f); ok || token != "" || s.problems[0].Problem != "is a command that prints more than 64 KiB" {
+		t.Errorf("%q %v %v", token, ok, s.problems)
+	}
+	f.value = "echo 00secretToken; head -c 60000 /dev/zero"
+	if token, ok := s.tokenCommand(t.Context(), f); !ok || token != "00secretToken" {
+		t.Errorf("%q %v %v", token, ok, s.problems)
+	}
+}
+
+// seenText tells of the first that is written.
+type seenText struct {
+	text string
+	seen func()
+}
+
+func (s *seenText) Write(text []byte) (int, error) {
+	s.text += string(text)
+	s.seen()
+	return len(text), nil
+}
+
+// A command that takes its time is said to be waited for; this one until that
+// was said.
+func TestTokenCommandIsWaitedFor(t *testing.T) {
+	said := filepath.Join(t.TempDir(), "said")
+	errs := &seenText{seen: func() { os.WriteFile(said, nil, 0o600) }}
+	s := &orgSettings{app: &app{stderr: &lockedWriter{to: errs}}, unused: map[string]string{}, quiet: time.Nanosecond}
+	f := &found{orgSetting: orgSetting{name: settingTokenCommand}, origin: "--token-command", value: "until [ -e " + said + " ]; do sleep 0.01; done; echo 00secretToken"}
+	if token, ok := s.tokenCommand(t.Context(), f); !ok || token != "00secretToken" {
+		t.Errorf("%q %v %v", token, ok, s.problems)
+	}
+	if want := "rekey: the command of REKEY_TOKEN_COMMAND (--token-command) is waited for, 1m0s at most\n"; errs.text != want {
+		t.Errorf("it says %q, want %q", errs.text, want)
 	}
 }
 

@@ -123,7 +123,7 @@ func (l *Local) Abandon(ctx context.Context, id, who, because string) (noted boo
 	case !run.Summary().State.Unfinished():
 		return false, &EndedError{id, run.Summary().State}
 	default:
-		err = l.recordAbandoned(id, &run, because)
+		err = l.recordAbandoned(id, &run, who, because)
 	}
 	if err != nil {
 		return noted, err
@@ -133,8 +133,8 @@ func (l *Local) Abandon(ctx context.Context, id, who, because string) (noted boo
 
 // recordAbandoned ends a run in its journal. A write of which nobody knows
 // whether it happened stays, perhaps.
-func (l *Local) recordAbandoned(id string, run *StoredRun, because string) (err error) {
-	ended := Event{Kind: EvEnded, State: StateAbandoned, Reason: because, Residues: run.perhaps()}
+func (l *Local) recordAbandoned(id string, run *StoredRun, who, because string) (err error) {
+	ended := Event{Kind: EvEnded, State: StateAbandoned, Who: who, Reason: because, Residues: run.perhaps()}
 	j, _, err := journal.Open(l.journalFile(id), journal.Options{Now: l.Clock.now})
 	if err != nil {
 		return err

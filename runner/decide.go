@@ -217,7 +217,7 @@ func (x *executor) decide(ctx context.Context, cmd Command, d Decision) Event {
 		}
 	}
 	x.result(&e, g, EvRecovered, nil)
-	e.Verdict = &v
+	e.Verdict, e.Who = &v, x.who
 	return e
 }
 

@@ -101,6 +101,42 @@ func TestUnusedDecisions(t *testing.T) {
 	}
 }
 
+// The record tells who took a run up again, asked for its rollback, said what
+// became of a write, and gave it up. What the run does by itself names nobody.
+func TestWhoIsOnRecord(t *testing.T) {
+	l, p := doubtedItem(t, "rollback")
+	ctx, stop := context.WithCancel(context.Background())
+	l.Watch = func(e Event) {
+		if l.watch(e); e.Kind == EvOpened {
+			stop()
+		}
+	}
+	if m, err := l.Resume(ctx, "r1", p, l.world.catalogue(t), TakeUp{Who: "amy"}); err != nil || m.State() != StateInterrupted {
+		t.Fatalf("%v, %v", m.State(), err)
+	}
+	l.Watch = l.watch
+	if _, err := l.Abandon(context.Background(), "r1", "eve", "it is mended by hand"); err != nil {
+		t.Fatal(err)
+	}
+	with := TakeUp{Who: "bob", Decisions: []Decision{{Step: "each[a].set", Say: SayNotDone, Because: "I looked"}}}
+	if m, err := l.Rollback(context.Background(), "r1", p, l.world.catalogue(t), with); err != nil || m.State() != StateRolledBack {
+		t.Fatalf("%v, %v", m.State(), err)
+	}
+	stored, err := l.ReadRun("r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for _, e := range stored.Events {
+		if e.Who != "" {
+			named = append(named, string(e.Kind)+" "+e.Who)
+		}
+	}
+	if want := []string{"opened amy", "ended eve", "opened bob", "rollback bob", "recovered bob"}; !slices.Equal(named, want) {
+		t.Errorf("named are %q, want %q", named, want)
+	}
+}
+
 // A step that is over and in doubt is looked for by who goes on, or is not, as
 // on_failure says.
 func TestLooksFor(t *testing.T) {

@@ -40,6 +40,7 @@ type Event struct {
 	Cure     string            `json:"cure,omitempty"`   // failed, unknown, undo_failed: what to do about it, which Error says as well
 	Reason   string            `json:"reason,omitempty"` // rollback, ended
 	State    State             `json:"state,omitempty"`  // ended
+	Who      string            `json:"who,omitempty"`    // opened, rollback, recovered, ended: whose doing or word it was; a run's own doing names nobody
 
 	Claims       []string    `json:"claims,omitempty"`  // inputs of an action
 	Setting      bool        `json:"setting,omitempty"` // failed: a setting of the caller is missing or wrong
@@ -218,6 +219,7 @@ func (e Event) asRead() (Event, bool) {
 	}
 	write, ok := e.Write.asRead()
 	e.Write = write
+	ok = ok && utf8.ValidString(e.Who)
 	for _, r := range e.Requests {
 		ok = ok && utf8.ValidString(r.Method) && utf8.ValidString(r.Path) && utf8.ValidString(r.ID)
 	}

@@ -192,7 +192,7 @@ func (l *Local) runDir(id string) string { return filepath.Join(l.Dir, "runs", i
 
 func (l *Local) runner(id string, p *Program, c *Catalogue, with TakeUp, j recorder) *loop {
 	x := &executor{
-		program: p, run: id, catalogue: c, clock: l.Clock, settle: l.Settle, secrets: with.Secrets,
+		program: p, run: id, who: with.Who, catalogue: c, clock: l.Clock, settle: l.Settle, secrets: with.Secrets,
 		moved: with.Moved, began: l.Clock.now(), decided: map[string]Decision{},
 	}
 	for _, d := range with.Decisions {

@@ -46,6 +46,7 @@ func (c Clock) sleep(ctx context.Context, d time.Duration) error {
 type executor struct {
 	program   *Program
 	run       string // its id
+	who       string // has taken the run up again
 	catalogue *Catalogue
 	clock     Clock
 	settle    time.Duration

@@ -12,6 +12,7 @@ import (
 
 // TakeUp is what a run is taken up again with.
 type TakeUp struct {
+	Who       string         // takes it up, for the record
 	Secrets   map[string]any // those that [Machine.Secrets] names
 	Decisions []Decision     // about writes in doubt; see [Machine.Decidable]
 	Unused    func(Decision) // is told of each of them that the run did not come to ask for; nil: nobody is
@@ -135,7 +136,7 @@ func (r *loop) resume(ctx context.Context) error {
 	if !r.machine.State().Resumable() {
 		return nil
 	}
-	if err := r.record(Event{Kind: EvOpened}); err != nil {
+	if err := r.record(Event{Kind: EvOpened, Who: r.executor.who}); err != nil {
 		return err
 	}
 	r.patient = true
@@ -150,7 +151,8 @@ func (r *loop) rollback(ctx context.Context) error {
 	if r.machine.State() == StateRolledBack {
 		return nil
 	}
-	for _, e := range []Event{{Kind: EvOpened}, {Kind: EvRollback, Reason: "asked for"}} {
+	who := r.executor.who
+	for _, e := range []Event{{Kind: EvOpened, Who: who}, {Kind: EvRollback, Who: who, Reason: "asked for"}} {
 		if err := r.record(e); err != nil {
 			return err
 		}

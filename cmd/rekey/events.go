@@ -239,7 +239,7 @@ func (l *eventLog) end(err error) {
 // begun tells that a run began, or was taken up again.
 func (a *app) begun(id string, program *runner.Program, o *org) {
 	a.events.of(id)
-	a.events.tell(view.Told{Event: view.ToldBegun, Playbook: program.Playbook.Name, Version: program.Playbook.Version, Org: o.name})
+	a.events.tell(view.Told{Event: view.ToldBegun, Who: a.who(), Playbook: program.Playbook.Name, Version: program.Playbook.Version, Org: o.name})
 }
 
 // telling carries a verb out and tells programs of it.

@@ -181,7 +181,7 @@ func (t *takenUp) goOn(ctx context.Context, rollback bool,
 		}
 		a.inform("in flight: %s; looking whether "+each, someOf(steps), t.local.Settle)
 	}
-	with.Moved, with.Unused = moved(env), a.unused
+	with.Who, with.Moved, with.Unused = a.who(), moved(env), a.unused
 	a.begun(id, t.program, t.org)
 	seen := a.followRun(t.program, t.local.Settle, t.run.Events)
 	t.local.Watch = seen.take

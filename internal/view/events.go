@@ -40,6 +40,7 @@ type Told struct {
 	Playbook string `json:"playbook,omitempty"`
 	Version  string `json:"version,omitempty"`
 	Org      string `json:"org,omitempty"`
+	Who      string `json:"who,omitempty"` // begun, rollback, step: whose doing or word it is
 
 	// planned, begun
 	Plan    string `json:"plan,omitempty"`    // SHA-256 of its body
@@ -51,6 +52,7 @@ type Told struct {
 	Status   string        `json:"status,omitempty"` // of a step, a loop or an item
 	Change   string        `json:"change,omitempty"` // what the step changes, in words
 	Write    *ToldWrite    `json:"write,omitempty"`
+	Said     runner.Saying `json:"said,omitempty"`    // what a person said of its write; Message is how that person knows
 	Tried    int           `json:"tried,omitempty"`   // again: tries so far
 	Seconds  *float64      `json:"seconds,omitempty"` // again, wait: until it goes on; alive, ended: since it began
 	Total    *int          `json:"total,omitempty"`   // loop: its items
@@ -167,7 +169,7 @@ func (p *Progress) Told(e runner.Event) []Told {
 	var out []Told
 	switch {
 	case e.Kind == runner.EvRollback && e.Step == "":
-		out = append(out, Told{Event: ToldRollback, Message: e.Reason})
+		out = append(out, Told{Event: ToldRollback, Who: e.Who, Message: e.Reason})
 	case e.Step != "":
 		if t, ok := p.toldStep(e); ok {
 			out = append(out, t)
@@ -183,7 +185,7 @@ func (p *Progress) Told(e runner.Event) []Told {
 var changed = []runner.EventKind{runner.EvDone, runner.EvUndone, runner.EvKept, runner.EvUndoFail}
 
 func (p *Progress) toldStep(e runner.Event) (Told, bool) {
-	t := Told{Event: ToldStep, Step: e.Step, Status: toldStatus(e), Message: e.Error + e.Reason}
+	t := Told{Event: ToldStep, Step: e.Step, Status: toldStatus(e), Who: e.Who, Message: e.Error + e.Reason}
 	s := p.steps[e.Step]
 	if step := p.step(e.Step); step != nil && step.Type != nil && step.Loop == nil {
 		t.Type = step.Type.Name
@@ -203,7 +205,7 @@ func (p *Progress) toldStep(e runner.Event) (Told, bool) {
 			t.Status = "unchanged"
 		}
 	case runner.EvRecovered:
-		t.Message = e.Verdict.Reason
+		t.Message, t.Said = e.Verdict.Reason, e.Verdict.Decided
 	case runner.EvFailed:
 		if t.Event == ToldLoop { // its items were told of
 			t.Message, _, _ = strings.Cut(t.Message, "; "+e.Step+"[")

@@ -128,7 +128,7 @@ func (p *Progress) ofRun(e runner.Event) []line {
 	var lines []line
 	if e.Kind == runner.EvRollback {
 		p.undoing = true
-		lines = append(lines, line{"rollback", e.Reason})
+		lines = append(lines, line{"rollback", strings.TrimSpace(e.Reason + " " + byWhom(e.Who))})
 	}
 	for _, text := range e.Warnings {
 		lines = append(lines, line{"warning", text})
@@ -224,17 +224,22 @@ func (p *Progress) recovered(e runner.Event, change string, lost bool) line {
 		how := "it had happened"
 		switch {
 		case e.Verdict.Decided != "":
-			how = "as a person said"
+			how = saidBy(e.Who, e.Verdict.Reason)
 		case e.Out["adopted"] == true:
 			how = "found after its answer was lost, and adopted: it may be somebody else's"
 		}
 		return line{"recovered", change + " (" + how + ")"}
 	case runner.Not:
+		said := saidBy(e.Who, e.Verdict.Reason)
 		if p.undoing || slices.ContainsFunc(enclosing(e.Step), func(item string) bool { return p.failed[item] }) {
-			return line{"recovered", e.Step + ": its write did not happen, so there is nothing to undo"}
+			text := "its write did not happen, so there is nothing to undo"
+			if e.Verdict.Decided != "" {
+				text += ", " + said
+			}
+			return line{"recovered", e.Step + ": " + text}
 		}
 		if e.Verdict.Decided != "" {
-			return line{"not done", e.Step + ": as a person said; it is tried again"}
+			return line{"not done", e.Step + ": it is tried again, " + said}
 		}
 		if !lost {
 			return line{"not done", e.Step + ": its write had not happened; it is carried out now"}

@@ -16,10 +16,11 @@ const ReportFormat = 1
 type Report struct {
 	Format int `json:"format"`
 	runner.Summary
-	Outcome      string                      `json:"outcome"`         // the state in words, and what it means for the org
-	Loops        []string                    `json:"loops,omitempty"` // how far each loop came, of a run that stopped part-way
-	Who          string                      `json:"who,omitempty"`   // who ran it, and where
-	Tool         string                      `json:"tool"`            // and with what
+	Outcome      string                      `json:"outcome"`           // the state in words, and what it means for the org
+	Loops        []string                    `json:"loops,omitempty"`   // how far each loop came, of a run that stopped part-way
+	Who          string                      `json:"who,omitempty"`     // who started it, and where
+	AlsoBy       []string                    `json:"also_by,omitempty"` // who else took it up again or gave it up
+	Tool         string                      `json:"tool"`              // with what it was started
 	OnFailure    string                      `json:"on_failure"`
 	Inputs       map[string]any              `json:"inputs"`                      // without secrets
 	Secrets      []string                    `json:"secrets,omitempty"`           // their names
@@ -31,6 +32,7 @@ type Report struct {
 	Undone       []ReportUndo                `json:"undone,omitempty"`       // in the order in which it was
 	NotUndone    []ReportProblem             `json:"not_undone,omitempty"`   // what the last rollback could not undo
 	Adopted      []ReportAdopted             `json:"adopted,omitempty"`
+	Decisions    []ReportDecision            `json:"decisions,omitempty"` // what a person said of writes in doubt
 	InDoubt      []runner.Doubt              `json:"in_doubt,omitempty"`  // writes of which a person must say whether they happened
 	InFlight     []string                    `json:"in_flight,omitempty"` // steps whose writes may have been on their way at the end of the record
 	Timeline     []ReportEvent               `json:"timeline"`
@@ -124,9 +126,9 @@ func NewReport(run *runner.StoredRun, program *runner.Program, rollback string) 
 	s.Reason = p.why()
 	r := &Report{
 		Format: ReportFormat, Summary: s, Outcome: sentence(run, s), Loops: p.soFar(),
-		Who: info.Who, Tool: info.Tool, OnFailure: info.OnFailure, Inputs: info.Inputs, Secrets: info.Secrets, NotGiven: info.NotGiven,
+		Who: info.Who, AlsoBy: alsoBy(run), Tool: info.Tool, OnFailure: info.OnFailure, Inputs: info.Inputs, Secrets: info.Secrets, NotGiven: info.NotGiven,
 		Outputs: outputs(run), Digests: ReportDigests{Playbook: info.Digest, Plan: info.Plan, Journal: run.Head},
-		Certificates: certificates(run, program), Undone: undoneSteps(run), NotUndone: notUndone(run), Adopted: adopted(run),
+		Certificates: certificates(run, program), Undone: undoneSteps(run), NotUndone: notUndone(run), Adopted: adopted(run), Decisions: decisions(run),
 		InFlight: run.InFlight(), Timeline: timeline(run, program), Requests: requests(run), Flaws: run.Flaws, Next: p.nextSteps(rollback),
 	}
 	if r.Inputs == nil {
@@ -169,9 +171,12 @@ func timeline(run *runner.StoredRun, program *runner.Program) []ReportEvent {
 		case runner.EvCreated:
 			lines = []line{{"started", ""}}
 		case runner.EvOpened:
-			lines = []line{{"taken up again", ""}}
+			lines = []line{{"taken up again", byWhom(e.Who)}}
 		case runner.EvEnded:
-			lines = []line{{e.State.String(), ""}}
+			lines = []line{{e.State.String(), byWhom(e.Who)}}
+			if e.Who != "" && e.Reason != "" {
+				lines[0].text += ": " + e.Reason
+			}
 		default:
 			lines = progress.lines(e.Event)
 		}

@@ -107,6 +107,7 @@ func (p *runPage) story(w io.Writer, events []ReportEvent, program *runner.Progr
 	p.requests()
 	p.outputs()
 	p.adopted()
+	p.said()
 	p.notUndone()
 	p.stays()
 	p.unclear(rollback)
@@ -177,6 +178,9 @@ func (p *runPage) header() {
 		by = info.Who + " with " + by
 	}
 	p.line("  by          " + Visible(by))
+	for _, who := range alsoBy(p.run) {
+		p.line("              then " + Visible(who))
+	}
 	p.line("  on failure  " + onFailure(info.OnFailure))
 	prefix := "  SHA-256     "
 	for _, d := range [][2]string{{"playbook", info.Digest}, {"plan", info.Plan}, {"journal", p.run.Head}} {

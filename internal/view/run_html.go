@@ -48,7 +48,7 @@ type htmlRun struct {
 	InDoubt               []htmlDoubt
 	Next                  []ReportNext
 	Failed, NotUndone     []htmlPair
-	Adopted               []htmlPair
+	Adopted, Said         []htmlPair
 	Stays                 []string
 	Changes               []htmlRunChange
 	Graph                 template.HTML
@@ -104,6 +104,9 @@ func (p *htmlRun) head(r *Report) {
 	if r.Who != "" {
 		p.About = append(p.About, htmlPair{"By", r.Who})
 	}
+	for _, who := range r.AlsoBy {
+		p.About = append(p.About, htmlPair{"Then by", who})
+	}
 	p.About = append(p.About, htmlPair{"With", r.Tool}, htmlPair{"On failure", onFailure(r.OnFailure)})
 	if len(r.Owners) > 0 {
 		p.About = append(p.About, htmlPair{"Owners", someOwners(r.Owners)})
@@ -133,6 +136,9 @@ func (p *htmlRun) lists(r *Report, rollback string) {
 	}
 	for _, a := range r.Adopted {
 		p.Adopted = append(p.Adopted, htmlPair{a.Step, a.ID})
+	}
+	for _, d := range r.Decisions {
+		p.Said = append(p.Said, htmlPair{d.Step, d.String()})
 	}
 	for _, d := range r.InDoubt {
 		doubt := htmlDoubt{Step: d.Step, Reason: d.Reason}

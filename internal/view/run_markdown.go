@@ -61,6 +61,9 @@ func (p *runMarkdown) head() {
 	if r.Tool != "" {
 		text += " with " + mdName(r.Tool)
 	}
+	for _, who := range r.AlsoBy {
+		text += ", then by " + mdName(who)
+	}
 	head.printf("%s. On failure: %s.\n\n", text, onFailure(r.OnFailure))
 	if len(r.Owners) > 0 {
 		head.printf("Owners: %s\n\n", mdName(someOwners(r.Owners)))
@@ -120,7 +123,7 @@ func (p *runMarkdown) ended() {
 		doubts = append(doubts, text)
 	}
 	p.list(rankNotes, "what is in doubt", "In doubt: a person must say whether it happened", doubts)
-	var not, adopted []string
+	var not, adopted, said []string
 	for _, n := range r.NotUndone {
 		not = append(not, mdCode(n.Step)+": "+mdText(n.Message))
 	}
@@ -130,6 +133,10 @@ func (p *runMarkdown) ended() {
 		adopted = append(adopted, mdCode(a.Step)+": "+mdCode(a.ID))
 	}
 	p.list(rankNotes, "what was adopted", "Adopted: found after the answer was lost, and perhaps somebody else's", adopted)
+	for _, d := range r.Decisions {
+		said = append(said, mdCode(d.Step)+", "+mdText(d.String()))
+	}
+	p.list(rankNotes, "what a person said", saidTitle, said)
 }
 
 // mdResidue is an effect that stays, in words.

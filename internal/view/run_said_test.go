@@ -1,0 +1,114 @@
+package view
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/rekey/runner"
+)
+
+// decided is a run that was taken up again by somebody else than who began it,
+// with a word about a write, undone and given up.
+func decided(who, because string) *runner.StoredRun {
+	at := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+	run := &runner.StoredRun{Head: strings.Repeat("a", 64)}
+	for _, e := range []runner.Event{
+		{Kind: runner.EvCreated, Run: &runner.RunInfo{ID: "r1", Playbook: "p", Version: "1.0.0", Org: "https://acme.okta.com", OnFailure: "rollback", Who: "ada@host", Tool: "rekey 1", StartedAt: at}},
+		{Kind: runner.EvInputs, Step: "switch", Claims: []string{"app/a"}},
+		{Kind: runner.EvObserved, Step: "switch"},
+		{Kind: runner.EvRecovered, Step: "switch", Verdict: &runner.Verdict{Outcome: runner.Ambiguous, Reason: "nobody knows"}},
+		{Kind: runner.EvEnded, State: runner.StateStuck},
+		{Kind: runner.EvOpened, Who: who},
+		{Kind: runner.EvRecovered, Step: "switch", Who: who, Verdict: &runner.Verdict{Outcome: runner.Happened, Decided: runner.SayDone, Reason: because}},
+		{Kind: runner.EvEnded, State: runner.StateInterrupted, Reason: "told to stop"},
+		{Kind: runner.EvOpened, Who: who},
+		{Kind: runner.EvRollback, Who: who, Reason: "asked for"},
+		{Kind: runner.EvEnded, State: runner.StateRollbackIncomplete},
+		{Kind: runner.EvEnded, State: runner.StateAbandoned, Who: who, Reason: "it is mended by hand"},
+	} {
+		run.Events = append(run.Events, runner.Timed{Time: at, Event: e})
+	}
+	return run
+}
+
+// runFaces are all faces of a run, by their names.
+func runFaces(t *testing.T, run *runner.StoredRun) map[string]string {
+	t.Helper()
+	const rollback = "rekey rollback r1"
+	r := NewReport(run, nil, rollback)
+	faces := map[string]string{}
+	for name, show := range map[string]func(*bytes.Buffer) error{
+		"text":     func(b *bytes.Buffer) error { return Show(b, run, nil, rollback) },
+		"markdown": func(b *bytes.Buffer) error { return RunMarkdown(b, r, rollback) },
+		"html":     func(b *bytes.Buffer) error { return RunHTML(b, run, r, rollback) },
+		"json":     func(b *bytes.Buffer) error { return JSON(b, r) },
+	} {
+		var b bytes.Buffer
+		if err := show(&b); err != nil {
+			t.Fatal(err)
+		}
+		faces[name] = strings.NewReplacer("**", "", "`", "", `\`, "", "</span>", "", "&#39;", "'").Replace(strings.Join(strings.Fields(b.String()), " "))
+	}
+	return faces
+}
+
+// Each face tells who took a run up, asked for its rollback, gave it up, and
+// what was said of a write in doubt, and why.
+func TestWhoAndBecause(t *testing.T) {
+	for name, face := range runFaces(t, decided("bob@desk", "the org's log has it")) {
+		want := []string{"ada@host", "bob@desk", "by bob@desk", "asked for by bob@desk", "by bob@desk: it is mended by hand", "as bob@desk said: the org's log has it"}
+		switch name {
+		case "json":
+			want = append(want, `"also_by": [ "bob@desk" ]`, `"say": "done", "who": "bob@desk", "because": "the org's log has it"`)
+		case "text":
+			want = append(want, "by ada@host with rekey 1 then bob@desk", saidTitle+" - switch, 12:00:00: its write happened, as bob@desk said")
+		case "markdown":
+			want = append(want, "then by bob@desk", saidTitle)
+		case "html":
+			want = append(want, "Then by", "<h2>Said by a person</h2>")
+		}
+		for _, text := range want {
+			if !strings.Contains(face, text) {
+				t.Errorf("%s lacks %q:\n%s", name, text, face)
+			}
+		}
+	}
+}
+
+// A journal of an earlier version names nobody: its run is shown as well.
+func TestNobodyNamed(t *testing.T) {
+	for name, face := range runFaces(t, decided("", "")) {
+		if !strings.Contains(face, "as a person said") || strings.Contains(face, "said:") || strings.Contains(face, "by :") || strings.Contains(face, "also_by") || strings.Contains(face, "Then by") {
+			t.Errorf("%s:\n%s", name, face)
+		}
+	}
+}
+
+// Programs are told whose word it is that a write happened.
+func TestToldDecision(t *testing.T) {
+	p := NewProgress(nil)
+	var told []Told
+	for _, e := range decided("bob@desk", "the org's log has it").Events {
+		told = append(told, p.Told(e.Event)...)
+	}
+	found := 0
+	for _, one := range told {
+		switch {
+		case one.Event == ToldStep && one.Status == "recovered":
+			found++
+			if one.Said != runner.SayDone || one.Who != "bob@desk" || one.Message != "the org's log has it" {
+				t.Errorf("%+v", one)
+			}
+		case one.Event == ToldRollback:
+			found++
+			if one.Who != "bob@desk" {
+				t.Errorf("%+v", one)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("found %d of 2: %+v", found, told)
+	}
+}

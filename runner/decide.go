@@ -170,7 +170,7 @@ func (r *loop) decidable(ctx context.Context, decisions []Decision, undo bool) e
 		}
 		cmd := r.machine.nodes[d.Step].command()
 		cmd.Op = OpRecover
-		if _, err := r.executor.yields(ctx, cmd, r.executor.asking(cmd), d); err != nil {
+		if _, _, err := r.executor.yields(ctx, cmd, r.executor.asking(cmd), d); err != nil {
 			return &DecisionError{d.Step, err}
 		}
 	}
@@ -210,8 +210,8 @@ func (x *executor) decide(ctx context.Context, cmd Command, d Decision) Event {
 	g := x.asking(cmd)
 	v := Verdict{Outcome: Not, Decided: d.Say, Reason: d.Because}
 	if d.Say != SayNotDone {
-		out, err := x.yields(ctx, cmd, g, d)
-		if v.Outcome, e.Out = Happened, out; err != nil {
+		out, instead, err := x.yields(ctx, cmd, g, d)
+		if v.Outcome, v.Found, e.Out = Happened, instead, out; err != nil {
 			_, creates := cmd.Step.Type.New().(Adopter)
 			v = Verdict{Outcome: Ambiguous, Candidates: cmd.known, Creates: creates, Reason: fmt.Sprintf("it was said to be done, but %v", err)}
 		}
@@ -227,15 +227,17 @@ func (x *executor) asking(cmd Command) *guard {
 }
 
 // yields is what a write yielded that is said to be done, as the org has it.
-func (x *executor) yields(ctx context.Context, cmd Command, g *guard, d Decision) (map[string]any, error) {
+// Instead is what the org has instead of its effect: it may have happened, and
+// have been changed since.
+func (x *executor) yields(ctx context.Context, cmd Command, g *guard, d Decision) (out map[string]any, instead string, err error) {
 	step, t, err := x.instance(cmd, g)
 	if err == nil {
-		err = d.take(g.attach(ctx), step)
+		instead, err = d.take(g.attach(ctx), step)
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return encode(read(step, t.out)), nil
+	return encode(read(step, t.out)), instead, nil
 }
 
 // saidNotDone reports whether a step is tried again because a person said that
@@ -270,14 +272,18 @@ func (x *executor) happenedAfterAll(ctx context.Context, e *Event, cmd Command) 
 	}
 }
 
-// take has a step fill what it yields.
-func (d Decision) take(ctx context.Context, step any) error {
+// take has a step fill what it yields, and tells what is there instead.
+func (d Decision) take(ctx context.Context, step any) (instead string, err error) {
 	if d.Say == SayAdopt {
-		return step.(Adopter).Adopt(ctx, d.ID)
+		return "", step.(Adopter).Adopt(ctx, d.ID)
 	}
 	found, err := step.(Action).Recover(ctx)
-	if err == nil && found.Outcome == Not {
+	switch {
+	case err != nil:
+	case found.Outcome == Not:
 		err = fmt.Errorf("the org does not have what it would have written")
+	case found.Outcome == Ambiguous:
+		instead = found.Reason
 	}
-	return err
+	return instead, err
 }

@@ -137,6 +137,26 @@ func TestWhoIsOnRecord(t *testing.T) {
 	}
 }
 
+// A person's word that a write happened counts though the org has something else
+// by then. What it has is on record, and no rollback overwrites it.
+func TestDoneThoughTheOrgHasAnother(t *testing.T) {
+	l, p := doubtedItem(t, "rollback")
+	with := TakeUp{Decisions: []Decision{{Step: "each[a].set", Say: SayDone, Because: "I saw it"}}}
+	m, err := l.Rollback(context.Background(), "r1", p, l.world.catalogue(t), with)
+	if err != nil || m.State() != StateRollbackIncomplete || l.world.things["a"] != "foreign" {
+		t.Errorf("%v, %v; it is %s", m.State(), err, l.world.things["a"])
+	}
+	found := ""
+	for _, e := range l.events {
+		if e.Verdict != nil && e.Verdict.Decided == SayDone {
+			found = e.Verdict.Found
+		}
+	}
+	if found != "it has a third value" {
+		t.Errorf("found %q", found)
+	}
+}
+
 // A step that is over and in doubt is looked for by who goes on, or is not, as
 // on_failure says.
 func TestLooksFor(t *testing.T) {

@@ -51,6 +51,7 @@ type Verdict struct {
 	Creates    bool     `json:"creates,omitempty"`    // of an ambiguous one: what the write made has an id of its own
 	Reason     string   `json:"reason,omitempty"`     // why, for a person
 	Decided    Saying   `json:"decided,omitempty"`    // what a person said; empty: it was found out
+	Found      string   `json:"found,omitempty"`      // of one that a person said happened: what was there instead of its effect when it was looked at then
 }
 
 // Outcome says whether a write happened.

@@ -53,6 +53,7 @@ type Told struct {
 	Change   string        `json:"change,omitempty"` // what the step changes, in words
 	Write    *ToldWrite    `json:"write,omitempty"`
 	Said     runner.Saying `json:"said,omitempty"`    // what a person said of its write; Message is how that person knows
+	Found    string        `json:"found,omitempty"`   // what was there instead when it was looked at then
 	Tried    int           `json:"tried,omitempty"`   // again: tries so far
 	Seconds  *float64      `json:"seconds,omitempty"` // again, wait: until it goes on; alive, ended: since it began
 	Total    *int          `json:"total,omitempty"`   // loop: its items
@@ -205,7 +206,7 @@ func (p *Progress) toldStep(e runner.Event) (Told, bool) {
 			t.Status = "unchanged"
 		}
 	case runner.EvRecovered:
-		t.Message, t.Said = e.Verdict.Reason, e.Verdict.Decided
+		t.Message, t.Said, t.Found = e.Verdict.Reason, e.Verdict.Decided, e.Verdict.Found
 	case runner.EvFailed:
 		if t.Event == ToldLoop { // its items were told of
 			t.Message, _, _ = strings.Cut(t.Message, "; "+e.Step+"[")
@@ -214,7 +215,7 @@ func (p *Progress) toldStep(e runner.Event) (Told, bool) {
 	if t.Status == "" {
 		return t, false
 	}
-	known := slices.Contains(changed, e.Kind) || e.Verdict != nil && e.Verdict.Outcome == runner.Happened
+	known := slices.Contains(changed, e.Kind) || e.Verdict != nil && e.Verdict.Outcome == runner.Happened && e.Verdict.Found == ""
 	if t.Event == ToldStep && s != nil && p.action(e.Step) && known {
 		t.Change = p.change(e.Step, s)
 	}

@@ -224,7 +224,9 @@ func (p *Progress) recovered(e runner.Event, change string, lost bool) line {
 		how := "it had happened"
 		switch {
 		case e.Verdict.Decided != "":
-			how = saidBy(e.Who, e.Verdict.Reason)
+			if how = saidBy(e.Who, e.Verdict.Reason); e.Verdict.Found != "" {
+				return line{"recovered", e.Step + ": its write happened, " + how + foundThen(e.Verdict.Found)}
+			}
 		case e.Out["adopted"] == true:
 			how = "found after its answer was lost, and adopted: it may be somebody else's"
 		}

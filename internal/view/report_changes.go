@@ -17,20 +17,22 @@ type changing struct {
 	owner   map[string]string        // of each step
 	lost    map[string]*runner.Write // by step: its answer was
 	planned map[string]*runner.Write
+	unsure  map[place]bool // what was there last is not what the run wrote
 }
 
 // place is a value in an owner.
 type place struct{ owner, pointer string }
 
 // changes are the values that a run changed in place, without those that were
-// put back.
+// put back, and those of which a person's word is all that says so: the org had
+// another.
 func changes(run *runner.StoredRun) (all []ReportChange) {
-	c := &changing{values: map[place]*ReportChange{}, owner: map[string]string{}, lost: map[string]*runner.Write{}, planned: plannedWrites(run)}
+	c := &changing{values: map[place]*ReportChange{}, owner: map[string]string{}, lost: map[string]*runner.Write{}, planned: plannedWrites(run), unsure: map[place]bool{}}
 	for _, e := range run.Events {
 		c.add(e.Event)
 	}
 	for _, at := range c.order {
-		if v := c.values[at]; fmt.Sprint(v.Before) != fmt.Sprint(v.After) {
+		if v := c.values[at]; !c.unsure[at] && fmt.Sprint(v.Before) != fmt.Sprint(v.After) {
 			all = append(all, *v)
 		}
 	}
@@ -48,6 +50,7 @@ func (c *changing) add(e runner.Event) {
 	case e.Kind == runner.EvRecovered && e.Verdict.Outcome == runner.Happened:
 		if w := cmp.Or(c.lost[e.Step], c.planned[e.Step]); w != nil && w.Change != nil {
 			c.note(e.Step, w.Change)
+			c.unsure[place{c.owner[e.Step], w.Change.Pointer}] = e.Verdict.Found != ""
 		}
 	case e.Write == nil || e.Write.Change == nil || e.Kind == runner.EvUndoFail: // that did not put it back, or nobody knows
 	case e.Kind == runner.EvUndone && len(c.order) == 0: // of what nobody knows that it was changed
@@ -64,7 +67,7 @@ func (c *changing) note(step string, change *runner.Change) {
 		c.order = append(c.order, at)
 		c.values[at] = &ReportChange{Owner: at.owner, Pointer: at.pointer, Before: change.From}
 	}
-	c.values[at].After = change.To
+	c.values[at].After, c.unsure[at] = change.To, false
 }
 
 // plannedWrites are the writes of a run's plan, by the names of the steps: what

@@ -64,6 +64,7 @@ func Result(w io.Writer, run *runner.StoredRun, rollback string) error {
 		p.outputs()
 	}
 	p.adopted()
+	p.saidOtherwise()
 	p.notUndone()
 	p.stays()
 	p.unclear(rollback)

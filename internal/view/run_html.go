@@ -48,7 +48,8 @@ type htmlRun struct {
 	InDoubt               []htmlDoubt
 	Next                  []ReportNext
 	Failed, NotUndone     []htmlPair
-	Adopted, Said         []htmlPair
+	Adopted               []htmlPair
+	Said                  []htmlSaid
 	Stays                 []string
 	Changes               []htmlRunChange
 	Graph                 template.HTML
@@ -63,6 +64,13 @@ type htmlRun struct {
 type htmlDoubt struct {
 	Step, Reason string
 	Answers      []ReportNext
+}
+
+// htmlSaid is what a person said of a write in doubt; Caution: it is not what
+// was there.
+type htmlSaid struct {
+	Step, Text string
+	Caution    bool
 }
 
 // htmlRunChange is a value that is not as it was before the run.
@@ -138,7 +146,7 @@ func (p *htmlRun) lists(r *Report, rollback string) {
 		p.Adopted = append(p.Adopted, htmlPair{a.Step, a.ID})
 	}
 	for _, d := range r.Decisions {
-		p.Said = append(p.Said, htmlPair{d.Step, d.String()})
+		p.Said = append(p.Said, htmlSaid{d.Step, d.String(), d.Found != ""})
 	}
 	for _, d := range r.InDoubt {
 		doubt := htmlDoubt{Step: d.Step, Reason: d.Reason}

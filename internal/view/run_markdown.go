@@ -134,7 +134,11 @@ func (p *runMarkdown) ended() {
 	}
 	p.list(rankNotes, "what was adopted", "Adopted: found after the answer was lost, and perhaps somebody else's", adopted)
 	for _, d := range r.Decisions {
-		said = append(said, mdCode(d.Step)+", "+mdText(d.String()))
+		text := mdCode(d.Step) + ", " + mdText(d.String())
+		if d.Found != "" {
+			text = "**Caution**: " + text
+		}
+		said = append(said, text)
 	}
 	p.list(rankNotes, "what a person said", saidTitle, said)
 }

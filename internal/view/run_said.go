@@ -18,6 +18,7 @@ type ReportDecision struct {
 	ID      string        `json:"id,omitempty"`      // of what the write made, of one that was adopted
 	Who     string        `json:"who,omitempty"`     // whose word it is
 	Because string        `json:"because,omitempty"` // how the person knows
+	Found   string        `json:"found,omitempty"`   // what was there instead when it was looked at then: what the step yielded is not what is there
 }
 
 // decisions are what was said of writes in doubt, in the order in which it was
@@ -28,7 +29,7 @@ func decisions(run *runner.StoredRun) (all []ReportDecision) {
 		if e.Kind != runner.EvRecovered || v == nil || v.Decided == "" {
 			continue
 		}
-		d := ReportDecision{Time: e.Time, Step: e.Step, Say: v.Decided, Who: e.Who, Because: v.Reason}
+		d := ReportDecision{Time: e.Time, Step: e.Step, Say: v.Decided, Who: e.Who, Because: v.Reason, Found: v.Found}
 		if d.Say == runner.SayAdopt {
 			d.ID = fmt.Sprint(cmp.Or(e.Out["kid"], e.Out["id"]))
 		}
@@ -46,7 +47,7 @@ func (d ReportDecision) String() string {
 	case runner.SayDone:
 		text = "its write happened"
 	}
-	return fmt.Sprintf("%s: %s, %s", timeOfDay(d.Time), text, saidBy(d.Who, d.Because))
+	return fmt.Sprintf("%s: %s, %s%s", timeOfDay(d.Time), text, saidBy(d.Who, d.Because), foundThen(d.Found))
 }
 
 // saidBy is whose word something is, and how that person knows.
@@ -56,6 +57,14 @@ func saidBy(who, because string) string {
 		text += ": " + because
 	}
 	return text
+}
+
+// foundThen goes on with what was there instead of what a person said.
+func foundThen(found string) string {
+	if found == "" {
+		return ""
+	}
+	return "; but when it was looked at then, " + found
 }
 
 // byWhom is who caused what goes before; empty: nobody knows.
@@ -86,6 +95,28 @@ func (p *runPage) said() {
 		if i == 0 {
 			p.line("\n" + saidTitle)
 		}
-		p.wrapped("  - ", d.Step+", "+d.String())
+		p.decision(d)
 	}
+}
+
+// saidOtherwise lists that of it which is not what was there.
+func (p *runPage) saidOtherwise() {
+	all := slices.DeleteFunc(decisions(p.run), func(d ReportDecision) bool { return d.Found == "" })
+	for i, d := range all {
+		if i == 0 {
+			p.line("\nSaid by a person, and not what was there")
+		}
+		if p.left(i, len(all)) {
+			return
+		}
+		p.decision(d)
+	}
+}
+
+func (p *runPage) decision(d ReportDecision) {
+	bullet := "  - "
+	if d.Found != "" {
+		bullet = "  ! "
+	}
+	p.wrapped(bullet, d.Step+", "+d.String())
 }

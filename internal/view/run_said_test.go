@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,49 @@ func TestWhoAndBecause(t *testing.T) {
 		for _, text := range want {
 			if !strings.Contains(face, text) {
 				t.Errorf("%s lacks %q:\n%s", name, text, face)
+			}
+		}
+	}
+}
+
+// Where the org had something else when a person said that a write happened,
+// each face says so, and none that the org has what the run wrote.
+func TestSaidOtherwise(t *testing.T) {
+	run := decided("bob@desk", "I clicked it")
+	change := &runner.Write{Method: "PUT", Path: "/api/v1/apps/a", Change: &runner.Change{Pointer: "/kid", From: "old-kid", To: "new-kid"}}
+	for i := range run.Events {
+		switch e := &run.Events[i].Event; {
+		case e.Kind == runner.EvObserved:
+			run.Events = slices.Insert(run.Events, i+1, runner.Timed{Event: runner.Event{Kind: runner.EvUnknown, Step: "switch", Write: change}})
+		case e.Verdict != nil && e.Verdict.Decided != "":
+			e.Verdict.Found = "app/a signs with other-kid"
+		}
+	}
+	const caution = "as bob@desk said: I clicked it; but when it was looked at then, app/a signs with other-kid"
+	faces := runFaces(t, run)
+	var end bytes.Buffer
+	if err := Result(&end, run, "rekey rollback r1"); err != nil {
+		t.Fatal(err)
+	}
+	faces["result"] = strings.Join(strings.Fields(end.String()), " ")
+	for name, face := range faces {
+		want := caution
+		if name == "json" {
+			want = `"found": "app/a signs with other-kid"`
+		}
+		if !strings.Contains(face, want) || strings.Contains(face, "Changed") || strings.Contains(face, `"changes"`) {
+			t.Errorf("%s:\n%s", name, face)
+		}
+	}
+	// A later write of the run is what is there.
+	run.Events = slices.Insert(run.Events, 8, runner.Timed{Event: runner.Event{Kind: runner.EvDone, Step: "switch", Write: change}})
+	if r := NewReport(run, nil, ""); len(r.Changes) != 1 || r.Changes[0].Before != "old-kid" || r.Changes[0].After != "new-kid" {
+		t.Errorf("changes %+v", r.Changes)
+	}
+	for _, e := range run.Events {
+		for _, told := range NewProgress(nil).Told(e.Event) {
+			if told.Said != "" && (told.Found == "" || told.Change != "") {
+				t.Errorf("told %+v", told)
 			}
 		}
 	}

@@ -35,6 +35,10 @@ func (p *takeUpPage) undos(which func(step string) bool) (out []task) {
 		}
 	}
 	started, doubtful := started(p.run)
+	found := map[string]string{}
+	for _, d := range decisions(p.run) {
+		found[d.Step] = foundThen(d.Found)
+	}
 	for _, name := range slices.Backward(started) {
 		if !which(name) {
 			continue
@@ -53,6 +57,8 @@ func (p *takeUpPage) undos(which func(step string) bool) (out []task) {
 			continue
 		case doubtful[name]:
 			t.note = " (if it happened, which is found out first)"
+		case found[name] != "":
+			t.note = " (as a person said" + found[name] + ")"
 		}
 		if s := planned[name]; s != nil {
 			for _, r := range s.Residues {

@@ -38,6 +38,7 @@ type Event struct {
 	Warnings []string          `json:"warnings,omitempty"`
 	Error    string            `json:"error,omitempty"`  // failed, unknown, undo_failed
 	Cure     string            `json:"cure,omitempty"`   // failed, unknown, undo_failed: what to do about it, which Error says as well
+	Remedy   *Remedy           `json:"remedy,omitempty"` // undo_failed: how a person brings the same about
 	Reason   string            `json:"reason,omitempty"` // rollback, ended
 	State    State             `json:"state,omitempty"`  // ended
 	Who      string            `json:"who,omitempty"`    // opened, rollback, recovered, ended: whose doing or word it was; a run's own doing names nobody

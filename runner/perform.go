@@ -164,6 +164,11 @@ func (x *executor) undo(ctx, writing context.Context, e *Event, g *guard, cmd Co
 			return true
 		}
 		e.Kind = EvUndoFail
+		var r remediable
+		if errors.As(err, &r) {
+			remedy := r.Remedy()
+			e.Remedy = &remedy
+		}
 		var u unknown
 		if again || x.rehearsal || !errors.As(err, &u) || !u.OutcomeUnknown() {
 			return true

@@ -182,6 +182,17 @@ func (n *node) stands() bool {
 // gone reports whether nothing of an action is there, nor will be.
 func (n *node) gone() bool { return n.phase == phFailed || n.phase == phUndone }
 
+// Remedy is a playbook that brings about what an undo did not, because somebody
+// else has changed the same since: for a person who has decided that it is to be
+// so all the same.
+type Remedy struct {
+	Playbook string            `json:"playbook"` // the name of one that comes with the step types
+	Inputs   map[string]string `json:"inputs"`
+}
+
+// remediable is implemented by errors of an undo that know one.
+type remediable interface{ Remedy() Remedy }
+
 // Suspect is an Action that can tell, from in and saw alone, what its write
 // leaves if it happened, and how a person finds out whether it did: for a write
 // of which nobody knows. ID is of what it may have made, "" where that is not

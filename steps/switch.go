@@ -128,8 +128,8 @@ func (s *kidSwitch) undo(ctx context.Context, env *Env, o okta.Owner) error {
 		return nil
 	case s.Kid:
 	default:
-		return fmt.Errorf("%s signs with %s by now, which somebody else has set: it is not overwritten; to go back by hand set its kid to %s",
-			o, orNone(now), orNone(s.Previous))
+		return s.overtaken(o, fmt.Errorf("%s signs with %s by now, which somebody else has set: it is not overwritten; to go back by hand set its kid to %s",
+			o, orNone(now), orNone(s.Previous)))
 	}
 	if s.Expired {
 		runner.Warn(ctx, "%s signs again with %s, whose certificate had expired before the run", o, s.Previous)
@@ -144,6 +144,24 @@ func (s *kidSwitch) undo(ctx context.Context, env *Env, o okta.Owner) error {
 	}
 	return nil
 }
+
+// overtaken is why a switch is not undone, with the playbook that switches back
+// all the same. There is none to a key that no playbook switches to.
+func (s *kidSwitch) overtaken(o okta.Owner, err error) error {
+	if s.Previous == "" || s.Expired {
+		return err
+	}
+	playbook := map[okta.Kind]string{okta.App: "activate-app-key", okta.IdP: "activate-idp-key"}[o.Kind]
+	return remediedBy{err, runner.Remedy{Playbook: playbook, Inputs: map[string]string{string(o.Kind): o.ID, "kid": s.Previous}}}
+}
+
+// remediedBy is an error of an undo, with what a person can do instead.
+type remediedBy struct {
+	error
+	remedy runner.Remedy
+}
+
+func (r remediedBy) Remedy() runner.Remedy { return r.remedy }
 
 // absent is an owner without the kid in the form in which it was missing: null,
 // or not there, or without what had to be made around it.

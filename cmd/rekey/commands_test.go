@@ -57,6 +57,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"setkid":   cmdSetKid,
 	"signal":   cmdSignal,
 	"stopped":  cmdStopped,
+	"typed":    cmdTyped,
 	"waitfile": cmdWaitFile,
 	"waitheld": cmdWaitHeld,
 	"waitlog":  cmdWaitLog,
@@ -80,6 +81,17 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// typed TEXT: has a shell carry out the command that the last command printed
+// behind TEXT, as who copies it does, and answers yes.
+func cmdTyped(ts *testscript.TestScript, _ bool, args []string) {
+	_, rest, ok := strings.Cut(ts.ReadFile("stdout"), "\n"+args[0]+": ")
+	if !ok {
+		ts.Fatalf("there is no line that begins with %q", args[0])
+	}
+	command, _, _ := strings.Cut(rest, "\n")
+	ts.Check(ts.Exec("sh", "-c", command+" --yes"))
 }
 
 // replace FILE OLD NEW: replaces a text in a file, where it must occur.

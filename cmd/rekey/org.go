@@ -21,7 +21,7 @@ import (
 // The addresses under which plans and runs name an org that is none. The
 // domain is reserved (RFC 2606).
 const (
-	sandboxURL = "https://sandbox.rekey.invalid"
+	sandboxURL = view.SandboxOrg
 	offlineURL = "https://offline.rekey.invalid"
 )
 

@@ -72,8 +72,9 @@ type ReportUndo struct {
 
 // ReportProblem is what went wrong with a step.
 type ReportProblem struct {
-	Step    string `json:"step"`
-	Message string `json:"message"`
+	Step    string         `json:"step"`
+	Message string         `json:"message"`
+	Remedy  *runner.Remedy `json:"remedy,omitempty"` // a playbook that brings the same about, if a person wants that
 }
 
 // ReportAdopted is what was found after a lost answer and taken for a step's
@@ -217,7 +218,7 @@ func notUndone(run *runner.StoredRun) (problems []ReportProblem) {
 		case e.Kind == runner.EvRollback && e.Step == "":
 			problems = nil
 		case e.Kind == runner.EvUndoFail:
-			problems = append(problems, ReportProblem{Step: e.Step, Message: e.Error})
+			problems = append(problems, ReportProblem{Step: e.Step, Message: e.Error, Remedy: e.Remedy})
 		}
 	}
 	return problems

@@ -319,10 +319,12 @@ func (p *runPage) steps(rollback string) []ReportNext {
 	undo := ReportNext{"To undo it", rollback}
 	switch {
 	case s == runner.StateRollbackIncomplete:
-		return []ReportNext{
+		return append([]ReportNext{
 			{"Once the cause is gone, try the rollback again", rollback},
 			{"To leave it as it is", commandLine("abandon", p.summary, rollback) + " --because \"why\""},
-		}
+		}, remedies(p.run, rollback)...)
+	case s == runner.StateAbandoned:
+		return append([]ReportNext{undo}, remedies(p.run, rollback)...)
 	case s == runner.StateDoneWithFailures:
 		return []ReportNext{
 			{"To try the items that failed once more, run the playbook for them alone.", ""},

@@ -119,6 +119,39 @@ func TestOwnersAndClaims(t *testing.T) {
 	})
 }
 
+// What cannot be adopted is refused with what can be: not with what was there
+// before, nor with what another run made.
+func TestAdoptNamesWhatIsNew(t *testing.T) {
+	f := newFixture(t, app)
+	key, _ := steps.Catalogue(f.env).Type("generate_key").New().(*steps.GenerateKey)
+	key.App = app.ID
+	for _, k := range f.keys(app) {
+		key.Kids = append(key.Kids, k.Kid)
+	}
+	csr, _ := steps.Catalogue(f.env).Type("create_csr").New().(*steps.CreateCSR)
+	csr.App = app.ID
+	for _, c := range f.csrs(app) {
+		csr.IDs = append(csr.IDs, c.ID)
+	}
+	refused := func(a runner.Adopter, id, want string) {
+		t.Helper()
+		if err := a.Adopt(context.Background(), id); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", id, err, want)
+		}
+	}
+	refused(key, "nosuch", app.String()+` has no key "nosuch", and nothing new is there that it may have made`)
+	for _, id := range []string{"new-b", "new-a", "theirs"} {
+		f.plant(app, id, f.env.Now(), 2)
+		f.plantCSR(id, f.env.Now(), okta.Subject{CommonName: id})
+	}
+	f.env.Ours = func(id string) (bool, error) { return id == "theirs", nil }
+	const fits = "; new since then, and perhaps what it made: new-a, new-b"
+	refused(key, "nosuch", app.String()+` has no key "nosuch"`+fits)
+	refused(key, key.Kids[0], "key "+key.Kids[0]+" was there before the step"+fits)
+	refused(csr, "nosuch", app.String()+` has no CSR "nosuch"`+fits)
+	refused(csr, csr.IDs[0], "CSR "+csr.IDs[0]+" was there before the step"+fits)
+}
+
 // Each created object can be adopted by its id, which is read from the org.
 func TestAdopt(t *testing.T) {
 	c := steps.Catalogue(newWorld(t).env)

@@ -160,14 +160,18 @@ func folded(names []string) []string {
 // Adopt takes the CSR with that id for the one generated. One that was there
 // before is not.
 func (s *CreateCSR) Adopt(ctx context.Context, id string) error {
-	if slices.Contains(s.IDs, id) {
-		return fmt.Errorf("CSR %s was there before the step", id)
-	}
-	csr, err := s.env.Okta.CSR(ctx, s.owner(), id)
+	csrs, _, err := s.env.Okta.CSRs(ctx, s.owner())
 	if err != nil {
 		return err
 	}
-	return s.adopt(csr)
+	ids := make([]string, len(csrs))
+	for i, c := range csrs {
+		ids[i] = c.ID
+	}
+	if err := s.env.adoptable("CSR", s.owner(), id, s.IDs, ids); err != nil {
+		return err
+	}
+	return s.adopt(csrs[slices.Index(ids, id)])
 }
 
 func (s *CreateCSR) adopt(c okta.CSR) error {

@@ -93,11 +93,11 @@ func (s *GenerateKey) Recover(ctx context.Context) (runner.Verdict, error) {
 // Adopt takes the key with that kid for the one generated. One that was there
 // before is not.
 func (s *GenerateKey) Adopt(ctx context.Context, kid string) error {
-	if slices.Contains(s.Kids, kid) {
-		return fmt.Errorf("key %s was there before the step", kid)
-	}
 	keys, _, err := s.env.Okta.Keys(ctx, s.owner())
 	if err != nil {
+		return err
+	}
+	if err := s.env.adoptable("key", s.owner(), kid, s.Kids, kidsOf(keys)); err != nil {
 		return err
 	}
 	return s.adopt(keys, kid)

@@ -119,6 +119,28 @@ func verdict(what string, o okta.Owner, candidates []string) runner.Verdict {
 	}
 }
 
+// adoptable refuses an id that cannot be of what a step made, because it was
+// there before or is not there, and names those that can.
+func (e *Env) adoptable(what string, o okta.Owner, id string, before, now []string) error {
+	old := slices.Contains(before, id)
+	if !old && slices.Contains(now, id) {
+		return nil
+	}
+	came, err := e.strangers(slices.DeleteFunc(slices.Clone(now), func(id string) bool { return slices.Contains(before, id) }))
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s has no %s %q", o, what, id)
+	if old {
+		text = fmt.Sprintf("%s %s was there before the step", what, id)
+	}
+	if len(came) == 0 {
+		return fmt.Errorf("%s, and nothing new is there that it may have made", text)
+	}
+	slices.Sort(came)
+	return fmt.Errorf("%s; new since then, and perhaps what it made: %s", text, strings.Join(came, ", "))
+}
+
 // newcomer says of what may be the trace of a write why it may be.
 const newcomer = "it came while the step was at it, and may be somebody else's"
 

@@ -31,11 +31,11 @@ const (
 
 // Doubt is a write of which it is not known whether it happened.
 type Doubt struct {
-	Step       string
-	Candidates []string // ids of what it may have made
-	Reason     string   // why nobody can tell; empty: it was not looked for yet
-	Creates    bool     // what it makes has an id of its own
-	Undo       bool     // its undo was given up: only another rollback is sure to look for it
+	Step       string   `json:"step"`
+	Candidates []string `json:"candidates,omitempty"` // ids of what it may have made
+	Reason     string   `json:"reason,omitempty"`     // why nobody can tell; empty: it was not looked for yet
+	Creates    bool     `json:"creates,omitempty"`    // what it makes has an id of its own
+	Undo       bool     `json:"undo,omitempty"`       // its undo was given up: only another rollback is sure to look for it
 }
 
 // Doubts are the writes in doubt of a run that nobody is at work on, in the

@@ -79,7 +79,7 @@ type Summary struct {
 	Owners     []string      `json:"owners"`
 	State      State         `json:"state"`
 	StartedAt  time.Time     `json:"started_at"`
-	EndedAt    time.Time     `json:"ended_at"`
+	EndedAt    time.Time     `json:"ended_at,omitzero"`     // none: it has not ended
 	Reason     string        `json:"reason,omitempty"`      // why it failed or stopped
 	FailedStep string        `json:"failed_step,omitempty"` // the step that the reason blames; a run that was stopped has none
 	Residues   []Residue     `json:"residues,omitempty"`

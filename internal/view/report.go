@@ -160,7 +160,16 @@ func outputs(run *runner.StoredRun) (values map[string]any) {
 const (
 	inFlight    = "in flight"
 	mayHaveLeft = "its write may have left; whoever goes on with the run, or undoes it, finds out first"
+	underWay    = "the process at work on the run is writing it, or looks whether it was written"
 )
+
+// flying says of a step in flight how that stands: somebody may be at it.
+func flying(s runner.State) string {
+	if s == runner.StateRunning {
+		return underWay
+	}
+	return mayHaveLeft
+}
 
 // timeline retells a run from its journal, event by event.
 func timeline(run *runner.StoredRun, program *runner.Program) []ReportEvent {

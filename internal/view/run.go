@@ -217,7 +217,7 @@ func (p *runPage) timeline(events []ReportEvent) {
 		p.event("  "+timeOfDay(told.Time)+"  ", lines, p.run.Events[i].Event)
 	}
 	for _, step := range p.run.InFlight() {
-		p.event("            ", []line{{inFlight, step + ": " + mayHaveLeft}}, runner.Event{})
+		p.event("            ", []line{{inFlight, step + ": " + flying(p.summary.State)}}, runner.Event{})
 	}
 }
 

@@ -176,7 +176,7 @@ func (p *htmlRun) timeline(r *Report) {
 		p.Timeline = append(p.Timeline, m)
 	}
 	for _, step := range r.InFlight {
-		p.Timeline = append(p.Timeline, htmlMoment{What: inFlight, Class: string(graphNotice), Text: step + ": " + mayHaveLeft})
+		p.Timeline = append(p.Timeline, htmlMoment{What: inFlight, Class: string(graphNotice), Text: step + ": " + flying(r.State)})
 	}
 	for _, q := range r.Requests {
 		s := htmlSent{Time: timeOfDay(q.Time), Step: q.Step, Line: q.Method + " " + q.Path, Status: q.status(), ID: q.ID}

@@ -205,7 +205,7 @@ func (p *runMarkdown) timeline() {
 		}
 	}
 	for _, step := range p.report.InFlight {
-		lines = append(lines, "**"+inFlight+"** "+mdCode(step)+": "+mayHaveLeft)
+		lines = append(lines, "**"+inFlight+"** "+mdCode(step)+": "+flying(p.report.State))
 	}
 	if len(lines) > open {
 		p.folded(rankRequests, "the timeline", "Timeline, in UTC ("+count(len(lines), "line")+")", lines)

@@ -156,3 +156,31 @@ func TestToldDecision(t *testing.T) {
 		t.Errorf("found %d of 2: %+v", found, told)
 	}
 }
+
+// A step in flight is in somebody's hands while a process is at work on the run,
+// and nobody's after that; a run that has not ended has no end.
+func TestInFlight(t *testing.T) {
+	for alive, want := range map[bool]string{true: underWay, false: mayHaveLeft} {
+		run := decided("bob@desk", "")
+		run.Events, run.Alive = run.Events[:3], alive
+		for name, face := range runFaces(t, run) {
+			switch {
+			case name == "json" && (strings.Contains(face, "0001-01-01") || !strings.Contains(face, `"in_flight": [ "switch" ]`)):
+				t.Errorf("%s:\n%s", name, face)
+			case name != "json" && !strings.Contains(face, "switch: "+want) && !strings.Contains(face, "switch</code>: "+want):
+				t.Errorf("alive %v, %s lacks %q:\n%s", alive, name, want, face)
+			}
+		}
+	}
+}
+
+// The members of a write in doubt are named as all others are.
+func TestDoubtAsJSON(t *testing.T) {
+	run := decided("bob@desk", "")
+	run.Events = run.Events[:5]
+	run.Events[3].Verdict.Candidates = []string{"a", "b"}
+	want := `"in_doubt": [ { "step": "switch", "candidates": [ "a", "b" ], "reason": "nobody knows" } ]`
+	if face := runFaces(t, run)["json"]; !strings.Contains(face, want) {
+		t.Errorf("no %s in\n%s", want, face)
+	}
+}

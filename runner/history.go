@@ -100,6 +100,7 @@ func (r *StoredRun) Summary() Summary {
 	for _, step := range slices.Sorted(maps.Keys(s.residues)) {
 		s.Residues = append(s.Residues, s.residues[step]...)
 	}
+	s.Residues = r.stays(s.Residues)
 	if s.State == StateRunning && !r.Alive {
 		s.State = StateInterrupted
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 // Moved reads parts of one owner again and names those that differ from their
-// digests, as [PlanBody.Bases] holds them, in words for a person.
-type Moved func(ctx context.Context, bases map[string]string) (parts []string, err error)
+// digests, as [PlanBody.Bases] holds them, in words for a person: in what they
+// differ as far as what was seen of them tells.
+type Moved func(ctx context.Context, bases map[string]string, seen map[string]Seen) (parts []string, err error)
 
 // drift holds a run against the plan that was approved for it. What it
 // compares has passed through the same replacement by sources as the plan, so
@@ -205,7 +206,7 @@ func (d *drift) moved(ctx context.Context, read Moved, step string) (string, err
 	}
 	d.mu.Unlock()
 	for _, bases := range again {
-		parts, err := read(ctx, bases)
+		parts, err := read(ctx, bases, d.plan.Body.Seen)
 		if err != nil {
 			return "", fmt.Errorf("reading again what the plan saw: %w", err)
 		}

@@ -258,13 +258,17 @@ func (x *executor) observe(ctx context.Context, e *Event, g *guard, cmd Command,
 	if e.Kind == EvFailed && cmd.said {
 		x.happenedAfterAll(ctx, e, cmd)
 	}
-	if *e = x.drift.check(*e, cmd.Step); e.Kind != EvObserved || x.rehearsal {
+	if x.rehearsal || e.Kind != EvObserved {
 		return
 	}
+	*e = x.drift.check(*e, cmd.Step)
+	// What somebody changed of the owners tells more than in what the step sees
+	// it.
 	look := &guard{run: g.run, step: g.step}
 	moved, err := x.drift.moved(look.attach(ctx), x.moved, cmd.Name)
 	e.Calls, e.Requests = addCalls(e.Calls, look.calls), slices.Concat(e.Requests, look.requests)
 	switch {
+	case err != nil && e.Kind == EvFailed:
 	case err != nil:
 		e.Kind, e.Error, e.Cure = EvFailed, overtime(cmd, ctx, err).Error(), cureOf(err)
 	case moved != "":

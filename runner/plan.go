@@ -50,6 +50,7 @@ type PlanBody struct {
 	Assigned     map[string]Assigned  `json:"assigned,omitempty"`     // what the sources that stand here stand for, by their names, such as "steps.publish.kid"
 	Certificates []PlannedCertificate `json:"certificates,omitempty"` // those in use, chosen or to come
 	Bases        map[string]string    `json:"bases,omitempty"`        // digest of each part of an owner that was read
+	Seen         map[string]Seen      `json:"seen,omitempty"`         // by the same names: what tells a person what has changed since
 	Calls        map[string]Bucket    `json:"calls"`                  // requests by rate-limit bucket
 	RateShare    int                  `json:"rate_share"`             // of each bucket that the run uses at most, in percent
 	Expected     string               `json:"expected"`               // how long a run takes with that, as a Go duration
@@ -57,6 +58,14 @@ type PlanBody struct {
 	Access       *Access              `json:"access,omitempty"`
 	Warnings     []string             `json:"warnings,omitempty"`
 	Failure      *PlanFailure         `json:"failure,omitempty"` // why the run would fail
+}
+
+// Seen is what a plan holds of a part of an owner besides its digest. It tells
+// nothing secret, nor from what a secret could be guessed.
+type Seen struct {
+	IDs    []string          `json:"ids,omitzero"`          // of what is in a list, sorted
+	Fields map[string]string `json:"fields,omitempty"`      // of an object, by JSON pointer: the key in use, and what the org shows in lists
+	Rest   string            `json:"rest_sha256,omitempty"` // of the object without these
 }
 
 // Assigned is a value that is known only when the run yields it.

@@ -20,6 +20,7 @@ type RehearsalSpec struct {
 	Secrets   map[string]any // those at hand; what needs another is noted as not checked
 	OnFailure string
 	Bases     func() map[string]string // asked at the end
+	Seen      func() map[string]Seen   // asked at the end; nil: nothing was
 	Moved     Moved                    // what a run will read again before it writes; nil: nothing
 	Standing  Standing                 // what each undo is held against; nil: nothing
 	// InUse is the key, and its certificate in DER, that an owner signed with
@@ -309,6 +310,9 @@ func (r *rehearsal) finish(ctx context.Context) error {
 	if r.spec.Bases != nil {
 		body.Bases = r.spec.Bases()
 	}
+	if r.spec.Seen != nil {
+		body.Seen = r.spec.Seen()
+	}
 	body.Certificates = r.certified()
 	if err := r.readAgain(ctx); err != nil {
 		return err
@@ -336,7 +340,7 @@ func (r *rehearsal) readAgain(ctx context.Context) error {
 		}
 		g := &guard{run: rehearsedRunID, step: s.Step}
 		for _, bases := range d.readAgain(s, s.Claims) {
-			if _, err := r.spec.Moved(g.attach(ctx), bases); err != nil {
+			if _, err := r.spec.Moved(g.attach(ctx), bases, r.plan.Body.Seen); err != nil {
 				return err
 			}
 		}

@@ -47,17 +47,17 @@ func TestDriftBetweenPlanAndRun(t *testing.T) {
 		want     int
 		says     string
 	}{
-		{"activate-idp-key", sandbox.ChangeLabel, exitStale, "rest_sha256 is"},
-		{"rotate-app-key", sandbox.ChangeLabel, exitStale, "somebody changed the settings or the key in use of app/"},
-		{"rotate-app-key", sandbox.ChangeKey, exitStale, "somebody changed the signing keys of app/"},
-		{"rotate-app-key", sandbox.ChangeKid, exitStale, "somebody changed the settings or the key in use of app/"},
+		{"activate-idp-key", sandbox.ChangeLabel, exitStale, ": another value is at /name\n"},
+		{"rotate-app-key", sandbox.ChangeLabel, exitStale, "since the plan was made: another value is at /label\n"},
+		{"rotate-app-key", sandbox.ChangeKey, exitStale, "since the plan was made: new: "},
+		{"rotate-app-key", sandbox.ChangeKid, exitStale, "since the plan was made: it signs with mIU_7yDEWvc7auUwvNqaUuYnyqhhuKNIDUspTjZLuLM, and not with JjdtKxuyNv_bEhg3fhf_YMYygkgKFlmBAkp-DedRtyg\n"},
 		{"rotate-app-key", sandbox.ChangeCSR, exitOK, ""}, // it reads no CSRs
 		{"rotate-app-key", sandbox.ChangeDate, exitOK, ""},
-		{"rotate-app-csr", sandbox.ChangeCSR, exitStale, "somebody changed the CSRs of app/"},
-		{"rotate-app-csr", sandbox.ChangeRevoke, exitStale, "somebody changed the CSRs of app/"},
+		{"rotate-app-csr", sandbox.ChangeCSR, exitStale, "since the plan was made: new: "},
+		{"rotate-app-csr", sandbox.ChangeRevoke, exitStale, "since the plan was made: gone: "},
 		{"rotate-app-csr", sandbox.ChangeLabel, exitStale, "somebody changed the settings or the key in use of app/"},
 		{"rotate-app-csr", sandbox.ChangeDate, exitOK, ""},
-		{"activate-app-key", sandbox.ChangeKid, exitStale, "previous_kid is"},
+		{"activate-app-key", sandbox.ChangeKid, exitStale, "since the plan was made: it signs with "},
 		{"rotate-idp-key", sandbox.ChangeLabel, exitStale, "somebody changed the settings or the key in use of idp/"},
 		{"rotate-idp-csr", sandbox.ChangeRevoke, exitStale, "somebody changed the CSRs of idp/"},
 		{"rotate-idp-key", sandbox.ChangeDate, exitOK, ""},

@@ -128,7 +128,7 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 	seen := o.app.followPlan(p)
 	plan, err := runner.Rehearse(ctx, p, runner.RehearsalSpec{
 		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
-		Org: o.name, Offline: o.offline, RateShare: o.share, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Moved: moved(rehearsal.Env()),
+		Org: o.name, Offline: o.offline, RateShare: o.share, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Seen: rehearsal.Seen, Moved: moved(rehearsal.Env()),
 		Standing: rehearsal.Standing, InUse: rehearsal.InUse, Access: func() *runner.Access { return steps.AccessOf(rehearsal.Scopes()) },
 		Watch: seen.take, Lasting: okta.Lasting,
 	})
@@ -141,8 +141,8 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 
 // moved compares owners with what a plan saw of them.
 func moved(env *steps.Env) runner.Moved {
-	return func(ctx context.Context, bases map[string]string) ([]string, error) {
-		return rehearse.Moved(ctx, env.Okta, bases)
+	return func(ctx context.Context, bases map[string]string, seen map[string]runner.Seen) ([]string, error) {
+		return rehearse.Moved(ctx, env.Okta, bases, seen)
 	}
 }
 

@@ -133,15 +133,15 @@ func TestAbsentInTheWordsOfTheOrg(t *testing.T) {
 	if len(bases) != 1 || bases[gone.String()+"/object"] != absent {
 		t.Errorf("bases %v", bases)
 	}
-	if moved, err := Moved(ctx, o.live, bases); len(moved) > 0 || err != nil {
+	if moved, err := Moved(ctx, o.live, bases, nil); len(moved) > 0 || err != nil {
 		t.Errorf("moved: %v, %v", moved, err)
 	}
 	bases[app.String()+"/object"] = absent
-	if moved, err := Moved(ctx, o.live, bases); err != nil || !slices.Equal(moved, []string{app.String() + " exists by now"}) {
+	if moved, err := Moved(ctx, o.live, bases, nil); err != nil || !slices.Equal(moved, []string{app.String() + " exists by now"}) {
 		t.Errorf("moved: %v, %v", moved, err)
 	}
 	bases = map[string]string{gone.String() + "/object": "a digest"}
-	if moved, err := Moved(ctx, o.live, bases); err != nil || !slices.Equal(moved, []string{gone.String() + " is gone"}) {
+	if moved, err := Moved(ctx, o.live, bases, nil); err != nil || !slices.Equal(moved, []string{gone.String() + " is gone"}) {
 		t.Errorf("moved: %v, %v", moved, err)
 	}
 }

@@ -12,11 +12,11 @@ func TestDigestOfAList(t *testing.T) {
 		for _, text := range texts {
 			list = append(list, json.RawMessage(text))
 		}
-		_, digest, err := digested(list)
+		part, err := digested(list, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return digest
+		return part.digest
 	}
 	base := of(`{"kid":"a","n":"1"}`, `{"kid":"b","lastUpdated":"2026-01-01T00:00:00.000Z"}`)
 	if got := of(`{"lastUpdated":"2026-02-02T00:00:00.000Z","kid":"b"}`, `{"kid":"a","n":"1"}`); got != base {

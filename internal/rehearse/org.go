@@ -21,6 +21,7 @@ import (
 
 	"example.com/rekey/internal/okta"
 	"example.com/rekey/internal/sandbox"
+	"example.com/rekey/runner"
 	"example.com/rekey/steps"
 )
 
@@ -56,13 +57,14 @@ type Org struct {
 	mu     sync.Mutex
 	copied map[string]error            // what became of copying each part
 	bases  map[string]string           // digest of each part that was copied
+	seen   map[string]runner.Seen      // of each part that was copied and is there
 	first  map[string]sandbox.Snapshot // each part as it was copied
 	scopes map[string]bool             // that the steps' requests need
 }
 
 // New prepares a rehearsal. Nothing is read yet.
 func New(opt Options) (*Org, error) {
-	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, ledger: opt.Ledger, copied: map[string]error{}, bases: map[string]string{}, first: map[string]sandbox.Snapshot{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
+	o := &Org{now: opt.Now.UTC(), kids: opt.Kids, ledger: opt.Ledger, copied: map[string]error{}, bases: map[string]string{}, seen: map[string]runner.Seen{}, first: map[string]sandbox.Snapshot{}, scopes: map[string]bool{}, copy: sandbox.NewOrg()}
 	still := func() time.Time { return o.now }
 	inner := opt.Live
 	if !opt.Offline {
@@ -123,6 +125,13 @@ func (o *Org) Bases() map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return maps.Clone(o.bases)
+}
+
+// Seen is what tells what has changed of the parts, by the same names.
+func (o *Org) Seen() map[string]runner.Seen {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.seen)
 }
 
 // ids makes up what Okta would assign: by a fixed scheme, so that the same

@@ -129,20 +129,21 @@ func (o *Org) fetch(ctx context.Context, owner okta.Owner, part string) error {
 	if xml, ok := strings.CutPrefix(part, "metadata?"); ok {
 		return o.metadata(ctx, owner, xml)
 	}
-	data, digest, err := readPart(ctx, o.live, owner, part)
-	if digest != "" {
-		o.bases[owner.String()+"/"+part] = digest
+	read, err := readPart(ctx, o.live, owner, part)
+	if read.digest != "" {
+		o.bases[owner.String()+"/"+part] = read.digest
 	}
 	if err != nil {
 		return err
 	}
+	o.seen[owner.String()+"/"+part] = read.seen()
 	switch part {
 	case "object":
-		return o.copy.PutObject(owner, data)
+		return o.copy.PutObject(owner, read.data)
 	case "keys":
-		return o.copy.PutKeys(owner, data)
+		return o.copy.PutKeys(owner, read.data)
 	}
-	return o.copy.PutCSRs(owner, data)
+	return o.copy.PutCSRs(owner, read.data)
 }
 
 // metadata copies the metadata of a key that the live org has; of a rehearsed

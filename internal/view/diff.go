@@ -132,7 +132,7 @@ func Diff(before, after *runner.Plan, types *runner.Catalogue) (*PlanDiff, error
 	undo, redo := inside(was, "rollback"), inside(is, "rollback")
 	d.Rollback = d.things(undo["steps"], redo["steps"], "step")
 	for _, all := range []map[string]any{was, is} {
-		for _, told := range []string{"steps", "loops", "bases", "certificates"} {
+		for _, told := range []string{"steps", "loops", "bases", "seen", "certificates"} { // of what was seen the bases tell that it is another
 			delete(all, told)
 		}
 	}

@@ -289,7 +289,23 @@ func (p *Progress) change(name string, s *told) string {
 	case !step.Type.Action():
 		return step.Type.Name
 	}
-	return step.Type.Describe(step.Type.Change, s.owner, s.in, s.saw, s.out)
+	return step.Type.Describe(step.Type.Change, s.owner, s.in, s.saw, yielded(step.Type, s.out))
+}
+
+// yielded is what a step has yielded. Of one that has not, or of which that is
+// not known, it says so of what it alone knows.
+func yielded(t *runner.Type, out map[string]any) map[string]any {
+	if out != nil {
+		return out
+	}
+	out = map[string]any{}
+	for _, f := range t.Outputs() {
+		out[f.Name] = "(not known yet)"
+	}
+	for _, f := range slices.Concat(t.Inputs(), t.Saw()) {
+		delete(out, f.Name)
+	}
+	return out
 }
 
 func (p *Progress) action(name string) bool {

@@ -308,6 +308,11 @@ func TestUndo(t *testing.T) {
 		run.Plan = plan
 		return Undo(b, run, program)
 	})
+	golden(t, "undo-unplanned.txt", func(b *bytes.Buffer) error { // and what add made is not known
+		run := aRun()
+		run.Events = run.Events[:7]
+		return Undo(b, run, program)
+	})
 	golden(t, "undo-rest.txt", func(b *bytes.Buffer) error { return Undo(b, aRun(), program) })
 	golden(t, "undo-nothing.txt", func(b *bytes.Buffer) error {
 		run := aRun()

@@ -184,3 +184,26 @@ func TestDoubtAsJSON(t *testing.T) {
 		t.Errorf("no %s in\n%s", want, face)
 	}
 }
+
+// moved is a step type that sees what it yields.
+type moved struct {
+	thing
+	Before string `saw:"before" out:"before" is:"optional" doc:"what was there"`
+}
+
+// What a write in flight makes is not known; what was seen not to be there is.
+func TestNotKnownYet(t *testing.T) {
+	catalogue, err := runner.NewCatalogue(runner.Type{Name: "moved", Doc: "Moves a thing.", Change: "{id} instead of {before} in {app}",
+		Undo: runner.UndoStays, New: func() any { return &moved{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ := catalogue.Type("moved")
+	saw := map[string]any{"before": "", "app": "a"}
+	if got, want := typ.Describe(typ.Change, "", saw, yielded(typ, nil)), "(not known yet) instead of (none) in a"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := typ.Describe(typ.Change, "", saw, yielded(typ, map[string]any{})), "(none) instead of (none) in a"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -99,6 +99,7 @@ func (p *planHTML) step(h *htmlRow, r *planRow) {
 	fact("Fails", s.Failure)
 	fact("Claims", r.of.text(func(s *runner.PlannedStep) string { return strings.Join(s.Claims, ", ") }))
 	fact("Requests", r.of.text(func(s *runner.PlannedStep) string { return calls(s.Calls) }))
+	fact("Scopes", strings.Join(s.Scopes, ", "))
 	h.detail("Inputs", r, func(s *runner.PlannedStep) map[string]any { return s.In })
 	h.detail("As it was seen", r, func(s *runner.PlannedStep) map[string]any { return s.Saw })
 }

@@ -2,12 +2,14 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -178,10 +180,16 @@ func (p *Plan) unsealed() *Plan {
 // format, a text that is cut short or goes on, members that this version does
 // not know, and a saved plan of which anything was changed.
 func DecodePlan(data []byte) (*Plan, error) {
-	var head struct{ Header struct{ Format *int } }
+	var head struct {
+		Header struct {
+			Format *int `json:"format"`
+		} `json:"header"`
+	}
 	switch err := json.Unmarshal(data, &head); {
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errors.New("it is empty")
+	case ofAnotherKind(err) != "":
+		return nil, errors.New("it is JSON, but no plan: " + ofAnotherKind(err))
 	case err != nil:
 		return nil, fmt.Errorf("it is no plan, or was cut short: %w", err)
 	case head.Header.Format == nil:
@@ -194,7 +202,8 @@ func DecodePlan(data []byte) (*Plan, error) {
 	dec.DisallowUnknownFields()
 	var plan Plan
 	if err := dec.Decode(&plan); err != nil {
-		return nil, fmt.Errorf("it is a plan that another version made, or that was changed: %w", err)
+		what := cmp.Or(ofAnotherKind(err), strings.TrimPrefix(err.Error(), "json: "))
+		return nil, errors.New("it is a plan that another version made, or that was changed: " + what)
 	}
 	if back, err := plan.Encode(); err != nil || !bytes.Equal(bytes.TrimSpace(back), bytes.TrimSpace(data)) {
 		return nil, errors.New("it was changed since it was written: it is not in the form in which plans are written")
@@ -204,6 +213,20 @@ func DecodePlan(data []byte) (*Plan, error) {
 		return nil, errors.New("it was changed since it was written: its seal is not that of what it says")
 	}
 	return &plan, nil
+}
+
+// ofAnotherKind says what in a JSON text is of a kind that no plan has there;
+// empty if that is not what is wrong.
+func ofAnotherKind(err error) string {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return ""
+	}
+	article := "a "
+	if strings.HasPrefix(kind.Value, "array") || strings.HasPrefix(kind.Value, "object") {
+		article = "an "
+	}
+	return cmp.Or(kind.Field, "it") + " is " + article + kind.Value
 }
 
 // Encode renders the plan as indented JSON with sorted keys.

@@ -250,14 +250,18 @@ func TestDecodePlan(t *testing.T) {
 		t.Errorf("%v; it reads back as another: %+v", err, back)
 	}
 	for text, says := range map[string]string{
-		"": "empty", "{": "no plan, or was cut short", "[]": "no plan, or was cut short", "{}": "no header with a format",
+		"": "empty", "{": "no plan, or was cut short", "[]": "it is JSON, but no plan: it is an array", "{}": "no header with a format",
 		`{"header":{"format":2}}`:                       "of format 2",
-		`{"header":{"format":1,"more":1}}`:              "another version",
+		`"x"`:                                           "it is JSON, but no plan: it is a string",
+		`{"header":{"format":"x"}}`:                     "it is JSON, but no plan: header.format is a string",
+		`{"header":{"format":1,"more":1}}`:              "another version made, or that was changed: unknown field \"more\"",
+		`{"header":{"format":1},"body":{"steps":{}}}`:   "another version made, or that was changed: body.steps is an object",
+		`{"header":{"format":1},"body":{"steps":[3]}}`:  "another version made, or that was changed: body.steps is a number",
 		strings.Replace(string(data), `"p"`, `"p" `, 1): "changed since",
 		string(data[:len(data)/2]):                      "no plan, or was cut short",
 		string(data) + "{}":                             "no plan, or was cut short",
 	} {
-		if _, err := DecodePlan([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := DecodePlan([]byte(text)); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "json:") {
 			t.Errorf("%.40q: %v, which does not say %q", text, err, says)
 		}
 	}

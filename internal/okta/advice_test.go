@@ -164,3 +164,39 @@ func TestAdviceIsAboutTheSignIn(t *testing.T) {
 		}
 	}
 }
+
+// An answer of success that is none of the API's says what came in its place
+// and by which id it is known, and nothing of how it was read.
+func TestUnusableAnswers(t *testing.T) {
+	const place = " is the org itself, and no portal or proxy in front of it"
+	ask := map[string]func(*Client) error{
+		"object": func(c *Client) error { _, err := c.Object(context.Background(), anIdP); return err },
+		"keys":   func(c *Client) error { _, _, err := c.Keys(context.Background(), anIdP); return err },
+		"page":   func(c *Client) error { _, err := c.Page(context.Background(), "/api/v1/apps"); return err },
+		"write":  func(c *Client) error { _, err := c.GenerateKey(context.Background(), anIdP, 2); return err },
+	}
+	for body, says := range map[string]string{
+		"<!DOCTYPE html><p>Log in": "it is a page of HTML, as a portal or a proxy sends it [request the-request]; ",
+		"\n <html>":                "it is a page of HTML, as a portal or a proxy sends it [request the-request]; ",
+		"true":                     " [request the-request]; ",
+		`[{"a" 1}]`:                " [request the-request]; ",
+		`{"a" 1}`:                  " [request the-request]; ",
+		"":                         " [request the-request]; ",
+	} {
+		for name, ask := range ask {
+			status := http.StatusOK
+			if name == "write" {
+				status = http.StatusCreated
+			}
+			o := newOrg(t, nil, reply{status, body, map[string]string{"X-Okta-Request-Id": "the-request", "Content-Type": "application/json"}})
+			err := ask(o.client)
+			if err == nil || !strings.Contains(err.Error(), ": the answer cannot be used: ") || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), place) {
+				t.Errorf("%s of %q: %v", name, body, err)
+				continue
+			}
+			if strings.Contains(err.Error(), "okta:") || strings.Contains(err.Error(), "jsontext") || OutcomeUnknown(err) != (name == "write") {
+				t.Errorf("%s of %q: %v", name, body, err)
+			}
+		}
+	}
+}

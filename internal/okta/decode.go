@@ -26,7 +26,7 @@ func list[T any](ctx context.Context, c *Client, o Owner, what string, check fun
 		}
 		items, err := recently(c.recent, page.call.Path, page.body, func(data []byte) ([]T, error) { return decodeList(data, check) })
 		if err != nil {
-			return nil, time.Time{}, c.undecodable(page.call, err)
+			return nil, time.Time{}, c.undecodable(page, err)
 		}
 		if date.IsZero() {
 			date = page.date()
@@ -64,7 +64,7 @@ func (c *Client) read(ctx context.Context, r request, decode func([]byte) error)
 		err = decode(a.body)
 	}
 	if err != nil {
-		return answer{}, c.undecodable(a.call, err)
+		return answer{}, c.undecodable(a, err)
 	}
 	return a, nil
 }
@@ -111,10 +111,11 @@ func items(data []byte) iter.Seq2[json.RawMessage, error] {
 		if err == nil {
 			_, err = dec.ReadToken()
 		}
-		if err == nil {
-			err = wantEnd(dec)
-		}
 		if err != nil {
+			yield(nil, notJSON(err))
+			return
+		}
+		if err := wantEnd(dec); err != nil {
 			yield(nil, err)
 		}
 	}

@@ -204,8 +204,11 @@ func (c *Client) networkError(call Call, sent bool, err error) *NetworkError {
 		cert *tls.CertificateVerificationError
 		dns  *net.DNSError
 		late net.Error
+		odd  *unusable
 	)
 	switch {
+	case errors.As(err, &odd):
+		e.cure = "check that OKTA_CLIENT_ORGURL (" + c.base + ") is the org itself, and no portal or proxy in front of it"
 	case errors.Is(err, context.Canceled):
 		e.Reason, e.cure = "stopped", "it was told to stop"
 	case errors.As(err, &cert):
@@ -220,17 +223,25 @@ func (c *Client) networkError(call Call, sent bool, err error) *NetworkError {
 
 // undecodable is an answer of success that is not what was asked for. The
 // cause is kept as clean text alone: it may quote the answer.
-func (c *Client) undecodable(call Call, err error) *NetworkError {
-	return c.unreadable(call, errors.New(c.clean(err.Error(), 300)))
+func (c *Client) undecodable(a answer, err error) *NetworkError {
+	text := c.clean(strings.TrimPrefix(err.Error(), "okta: "), 200)
+	if strings.HasPrefix(http.DetectContentType(a.body), "text/html") {
+		text = "it is a page of HTML, as a portal or a proxy sends it"
+	}
+	return c.unreadable(a.call, errors.New(text+ofRequest(c.clean(a.header.Get(requestIDHeader), 80))))
 }
 
 // unreadable is an answer of success that says nothing.
 func (c *Client) unreadable(call Call, err error) *NetworkError {
-	e := c.networkError(call, true, err)
-	e.Reason = c.clean("the answer cannot be used: "+err.Error(), 300)
-	e.cure = "check that OKTA_CLIENT_ORGURL (" + c.base + ") is the org itself and no page in front of it"
-	return e
+	return c.networkError(call, true, &unusable{err})
 }
+
+// unusable is why an answer of success says nothing, for who passes that on as
+// well.
+type unusable struct{ err error }
+
+func (u *unusable) Error() string { return "the answer cannot be used: " + u.err.Error() }
+func (u *unusable) Unwrap() error { return u.err }
 
 // clean makes a text from the wire fit for a message: printable, short, and
 // without the token, should somebody echo it.

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -45,7 +46,9 @@ func wantEnd(dec *jsontext.Decoder) error {
 	}
 }
 
-func notJSON(err error) error { return fmt.Errorf("this is no JSON: %w", err) }
+func notJSON(err error) error {
+	return errors.New("this is no JSON: " + strings.TrimPrefix(err.Error(), "jsontext: "))
+}
 
 // readValue reads the next value.
 func readValue(dec *jsontext.Decoder, depth int) (any, error) {

@@ -133,7 +133,7 @@ func (c *Client) page(a answer) (Page, error) {
 			object, err = DecodeObject(item)
 		}
 		if err != nil {
-			return page, c.undecodable(a.call, err)
+			return page, c.undecodable(a, err)
 		}
 		page.Objects = append(page.Objects, object)
 	}

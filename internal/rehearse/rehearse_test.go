@@ -234,6 +234,28 @@ func TestUnreachableOrg(t *testing.T) {
 	}
 }
 
+// A page of somebody else's in the org's place is told as the live client does.
+func TestUnusableAnswerIsPassedOn(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Okta-Request-Id", "the-request")
+		fmt.Fprint(w, "<html>Log in</html>")
+	}))
+	t.Cleanup(page.Close)
+	config := okta.Config{OrgURL: page.URL, Token: "a-token-of-the-test"}
+	live, err := okta.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := New(Options{Live: config, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want := live.Object(context.Background(), app)
+	if _, err = o.Env().Okta.Object(context.Background(), app); err == nil || err.Error() != want.Error() {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
 // A list shows the live org's owners with the rehearsed ones in their place,
 // and the filter judges those anew.
 func TestListsShowRehearsedOwners(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/user"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -215,7 +217,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // report prints an error and its cure.
 func (a *app) report(err error) {
 	var silent interface{ Silent() bool }
-	if errors.As(err, &silent) && silent.Silent() {
+	if errors.As(err, &silent) && silent.Silent() || unread(err) {
 		return
 	}
 	message, hint := explain(err)
@@ -224,6 +226,17 @@ func (a *app) report(err error) {
 		fmt.Fprintf(a.stderr, "rekey: hint: %s\n", view.Visible(hint))
 	}
 	a.annotateError(message, hint)
+}
+
+// unread reports whether an error says no more than that nobody reads on what
+// goes to stdout, as behind `| head`.
+func unread(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if path, ok := err.(*fs.PathError); ok {
+			return path.Path == os.Stdout.Name() && errors.Is(path, syscall.EPIPE)
+		}
+	}
+	return false
 }
 
 // inform tells the user something that --quiet does without.

@@ -26,8 +26,9 @@ type RehearsalSpec struct {
 	// InUse is the key, and its certificate in DER, that an owner signed with
 	// before the rehearsal, as far as that was read; asked at the end.
 	InUse  func(owner string) (kid string, der []byte, ok bool)
-	Access func() *Access // asked at the end, rehearsed undo included; nil: not known
-	Watch  func(Event)    // sees each event; nil: nobody does
+	Access func() *Access        // asked at the end, rehearsed undo included; nil: not known
+	Limits func() map[string]int // that the org told, a minute, by bucket; asked at the end; nil: none
+	Watch  func(Event)           // sees each event; nil: nobody does
 	// Lasting is an error's text without what differs whenever it occurs, which a
 	// plan that can be carried out is without; nil: the text.
 	Lasting func(text string) string
@@ -77,6 +78,7 @@ func Rehearse(ctx context.Context, p *Program, spec RehearsalSpec) (*Plan, error
 			return nil, context.Cause(ctx)
 		}
 		r.undoneAll()
+		r.limits()
 	}
 	if err := r.nameSources(); err != nil {
 		return nil, err
@@ -301,9 +303,6 @@ func (r *rehearsal) done(s *PlannedStep, e Event) {
 	}
 }
 
-// callTime is what one request to Okta is reckoned to take.
-const callTime = 300 * time.Millisecond
-
 // finish adds what is known only at the end of the forward pass.
 func (r *rehearsal) finish(ctx context.Context) error {
 	body := &r.plan.Body
@@ -318,11 +317,8 @@ func (r *rehearsal) finish(ctx context.Context) error {
 		return err
 	}
 	body.RateShare = cmp.Or(r.spec.RateShare, 100)
-	var waits time.Duration
-	for _, b := range body.Calls {
-		waits = max(waits, b.Wait(body.RateShare))
-	}
-	body.Expected = max(waits, r.working()).Round(time.Second).String()
+	r.limits()
+	body.Expected = r.expected().Round(time.Second).String()
 	return nil
 }
 
@@ -349,34 +345,6 @@ func (r *rehearsal) readAgain(ctx context.Context) error {
 		r.plan.Body.Calls = addCalls(r.plan.Body.Calls, g.calls)
 	}
 	return nil
-}
-
-// working is how long the requests take, those of items beside each other.
-func (r *rehearsal) working() (sum time.Duration) {
-	for name, i := range r.at {
-		calls := 0
-		for _, b := range r.plan.Body.Steps[i].Calls {
-			calls += b.Calls
-		}
-		took := time.Duration(calls) * callTime
-		for s := r.machine.nodes[name].scope; s != nil; s = s.around() {
-			if s.item() {
-				took = took * time.Duration(s.owner.rounds()) / time.Duration(len(s.owner.loop.items))
-			}
-		}
-		sum += took
-	}
-	return sum
-}
-
-// rounds is how many items of a loop come one after the other.
-func (n *node) rounds() (rounds int) {
-	begin, most := 0, n.step.Loop.Concurrency
-	for _, end := range n.loop.ends {
-		rounds += (end - begin + most - 1) / most
-		begin = end
-	}
-	return rounds
 }
 
 func (r *rehearsal) texts(in []string) []string {

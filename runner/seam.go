@@ -148,8 +148,9 @@ type guard struct {
 
 // Bucket counts the requests to one rate-limit bucket.
 type Bucket struct {
-	Calls     int `json:"calls"`
-	PerMinute int `json:"per_minute"`
+	Calls     int  `json:"calls"`
+	PerMinute int  `json:"per_minute"`
+	Told      bool `json:"told,omitempty"` // by the org, in the rehearsal; else that is what orgs have by default
 }
 
 // Wait is how long the limit keeps the last of the requests waiting, if only so

@@ -130,7 +130,7 @@ func (o *org) rehearse(ctx context.Context, p *runner.Program, public, secret ma
 		Catalogue: steps.Catalogue(rehearsal.Env()), Clock: still, Tool: o.app.tool(), Who: o.app.who(),
 		Org: o.name, Offline: o.offline, RateShare: o.share, Inputs: public, Secrets: secret, OnFailure: onFailure, Bases: rehearsal.Bases, Seen: rehearsal.Seen, Moved: moved(rehearsal.Env()),
 		Standing: rehearsal.Standing, InUse: rehearsal.InUse, Access: func() *runner.Access { return steps.AccessOf(rehearsal.Scopes()) },
-		Watch: seen.take, Lasting: okta.Lasting,
+		Watch: seen.take, Lasting: okta.Lasting, Limits: rehearsal.Limits,
 	})
 	seen.stop()
 	if ctx.Err() != nil {

@@ -30,6 +30,17 @@ func ratesOf(h http.Header, date time.Time) (r rates, ok bool) {
 	return rates{limit: int(limit), left: int(left), reset: reset}, true
 }
 
+// LimitOf is the rate-limit bucket that a request to a path of the API draws on,
+// and how many a minute it holds, as the answer's header tells.
+func LimitOf(path string, header http.Header) (name string, perMinute int, ok bool) {
+	r, ok := ratesOf(header, time.Time{})
+	if ok = ok && strings.HasPrefix(path, "/api/v1/"); !ok {
+		return "", 0, false
+	}
+	name, _ = bucket(path)
+	return name, r.limit, true
+}
+
 // crowded reports whether a 429 is about too many calls at once: then limit
 // and remaining are 0, and reset is a hint at most (Okta: Rate limits).
 func crowded(h http.Header) bool {

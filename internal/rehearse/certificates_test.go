@@ -219,7 +219,7 @@ func rehearsedIn(t *testing.T, o *Org, text string, inputs map[string]any) *runn
 	}
 	plan, err := runner.Rehearse(context.Background(), program, runner.RehearsalSpec{
 		Catalogue: catalogue, Clock: runner.Clock{Now: func() time.Time { return o.now }}, Inputs: public, Offline: o.live == nil,
-		Standing: o.Standing, InUse: o.InUse,
+		Standing: o.Standing, InUse: o.InUse, Limits: o.Limits,
 	})
 	if err != nil || plan.Body.Failure != nil {
 		t.Fatal(err, plan.Body.Failure)

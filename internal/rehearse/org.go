@@ -60,6 +60,7 @@ type Org struct {
 	seen   map[string]runner.Seen      // of each part that was copied and is there
 	first  map[string]sandbox.Snapshot // each part as it was copied
 	scopes map[string]bool             // that the steps' requests need
+	limits limits
 }
 
 // New prepares a rehearsal. Nothing is read yet.
@@ -71,7 +72,7 @@ func New(opt Options) (*Org, error) {
 		if inner.HTTP == nil {
 			inner.HTTP = http.DefaultTransport
 		}
-		inner.HTTP = okta.ReadOnly(inner.HTTP)
+		inner.HTTP = okta.ReadOnly(&noting{inner.HTTP, &o.limits})
 		var err error
 		if o.live, err = okta.New(inner); err != nil {
 			return nil, err
@@ -111,6 +112,13 @@ func (o *Org) Scopes() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Sorted(maps.Keys(o.scopes))
+}
+
+// Limits are the rate limits that the live org told of, a minute, by bucket.
+func (o *Org) Limits() map[string]int {
+	o.limits.mu.Lock()
+	defer o.limits.mu.Unlock()
+	return maps.Clone(o.limits.told)
 }
 
 // Env is what steps reach in the rehearsal.

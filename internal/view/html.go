@@ -140,7 +140,7 @@ type htmlBucket struct{ Name, Calls, PerMinute string }
 
 func htmlBuckets(calls map[string]runner.Bucket) (out []htmlBucket) {
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		b := htmlBucket{Name: name, Calls: number(calls[name].Calls), PerMinute: number(calls[name].PerMinute) + " a minute"}
+		b := htmlBucket{Name: name, Calls: number(calls[name].Calls), PerMinute: perMinute(calls[name])}
 		out = append(out, b)
 	}
 	return out

@@ -215,18 +215,44 @@ func (p *planPage) rest() {
 		var calls []string
 		for _, name := range slices.Sorted(maps.Keys(p.body.Calls)) {
 			b := p.body.Calls[name]
-			text := fmt.Sprintf("%s of %s (%s a minute", number(b.Calls), Visible(name), number(b.PerMinute))
+			text := fmt.Sprintf("%s of %s (%s", number(b.Calls), Visible(name), perMinute(b))
 			if wait := b.Wait(p.body.RateShare); wait > 0 {
 				text += ", so " + expected(wait.String())
 			}
 			calls = append(calls, text+")")
 		}
 		p.line("")
-		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. The limits are those that an org has by default; the run uses %d%% of each at most.",
-			strings.Join(calls, ", "), expected(p.body.Expected), p.body.RateShare))
+		p.wrapped("Requests  ", fmt.Sprintf("%s; about %s. %s; the run uses %d%% of each at most.",
+			strings.Join(calls, ", "), expected(p.body.Expected), whoseLimits(p.body.Calls), p.body.RateShare))
 	}
 	p.access()
 	p.legend()
+}
+
+// perMinute is the limit of a bucket.
+func perMinute(b runner.Bucket) string {
+	text := number(b.PerMinute) + " a minute"
+	if b.Told {
+		text += " as the org told"
+	}
+	return text
+}
+
+// whoseLimits says where the limits come from.
+func whoseLimits(calls map[string]runner.Bucket) string {
+	told := 0
+	for _, b := range calls {
+		if b.Told {
+			told++
+		}
+	}
+	switch told {
+	case 0:
+		return "The limits are those that an org has by default"
+	case len(calls):
+		return "The limits are those that the org told while this was rehearsed"
+	}
+	return "The limits are those that the org told while this was rehearsed, else those that an org has by default"
 }
 
 // access says what whoever carries the plan out must be allowed.

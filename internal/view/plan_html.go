@@ -27,6 +27,7 @@ func PlanHTML(w io.Writer, plan *runner.Plan) error {
 	p.Inputs = htmlPairs(shownInputs(b.Inputs, b.Secrets, b.NotGiven))
 	p.Outputs = htmlPairs(b.Outputs)
 	p.Buckets, p.Expected, p.Share = htmlBuckets(b.Calls), "about "+expected(b.Expected), fmt.Sprintf("%d%%", b.RateShare)
+	p.Limits = whoseLimits(b.Calls)
 	p.Access = newHTMLAccess(b.Access)
 	p.digests(plan)
 	p.legend()
@@ -51,6 +52,7 @@ type htmlPlan struct {
 	Inputs, Outputs   []htmlPair
 	Buckets           []htmlBucket
 	Expected, Share   string
+	Limits            string // whose they are
 	Access            *htmlAccess
 	Digests, Bases    []htmlPair
 	Legend            []htmlPair

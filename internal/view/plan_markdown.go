@@ -231,7 +231,7 @@ func (p *planMarkdown) row(r *planRow) string {
 func (p *planMarkdown) loose() {
 	part := p.part(rankUndo, "requests and rights", "", "\n")
 	if calls := mdCalls(p.body.Calls, p.body.RateShare); calls != "" {
-		part.item("**Requests** %s; about %s. The limits are those that an org has by default; the run uses %d%% of each at most.", calls, mdText(expected(p.body.Expected)), p.body.RateShare)
+		part.item("**Requests** %s; about %s. %s; the run uses %d%% of each at most.", calls, mdText(expected(p.body.Expected)), whoseLimits(p.body.Calls), p.body.RateShare)
 	}
 	if a := p.body.Access; a != nil && len(a.Scopes) > 0 {
 		text := fmt.Sprintf("**Access** the %s %s", plural(len(a.Scopes), "scope", "scopes"), mdCodes(a.Scopes))
@@ -255,7 +255,7 @@ func (p *planMarkdown) loose() {
 func mdCalls(calls map[string]runner.Bucket, share int) string {
 	var texts []string
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		text := fmt.Sprintf("%s of %s (%s a minute", number(calls[name].Calls), mdCode(name), number(calls[name].PerMinute))
+		text := fmt.Sprintf("%s of %s (%s", number(calls[name].Calls), mdCode(name), perMinute(calls[name]))
 		if wait := calls[name].Wait(share); wait > 0 {
 			text += ", so " + mdText(expected(wait.String()))
 		}

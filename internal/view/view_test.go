@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -334,5 +335,30 @@ func TestWrote(t *testing.T) {
 	run.Events = append(run.Events, runner.Timed{Event: runner.Event{Kind: runner.EvRecovered, Step: "a", Verdict: &runner.Verdict{Outcome: runner.Not}}})
 	if run.Remains() {
 		t.Error("a write that did not happen is said to have")
+	}
+}
+
+// The line of the limits says whose they are.
+func TestWhoseLimits(t *testing.T) {
+	told, not := runner.Bucket{Calls: 1, PerMinute: 20, Told: true}, runner.Bucket{Calls: 1, PerMinute: 500}
+	for says, calls := range map[string]map[string]runner.Bucket{
+		"1 of a (500 a minute); about 1s. The limits are those that an org has by default; the run":                                                                                              {"a": not},
+		"1 of a (20 a minute as the org told); about 1s. The limits are those that the org told while this was rehearsed; the run":                                                               {"a": told},
+		"1 of a (20 a minute as the org told), 1 of b (500 a minute); about 1s. The limits are those that the org told while this was rehearsed, else those that an org has by default; the run": {"a": told, "b": not},
+	} {
+		plan := &runner.Plan{Body: runner.PlanBody{Calls: calls, Expected: "1s", RateShare: 50}}
+		for name, show := range map[string]func(io.Writer, *runner.Plan) error{"text": PlanText, "markdown": PlanMarkdown, "html": PlanHTML} {
+			var b bytes.Buffer
+			if err := show(&b, plan); err != nil {
+				t.Fatal(err)
+			}
+			want := says
+			if name == "html" {
+				_, want, _ = strings.Cut(says, "about 1s. ")
+			}
+			if got := strings.ReplaceAll(strings.Join(strings.Fields(b.String()), " "), "`", ""); !strings.Contains(got, want) {
+				t.Errorf("%s does not say %q:\n%s", name, want, got[:min(len(got), 3000)])
+			}
+		}
 	}
 }

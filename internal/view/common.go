@@ -60,7 +60,11 @@ func (c *common) String() string {
 			words[i] = either(values)
 		}
 	}
-	return strings.Join(words, " ")
+	if text := strings.Join(words, " "); paired(text) {
+		return text
+	}
+	return strings.Join(ends(c.words, func(i int) bool { return !strings.Contains(c.words[i], differs) },
+		func(i int) bool { return !strings.Contains(c.words[len(c.words)-1-i], differs) }, len(c.words)), " ")
 }
 
 // either names each of a few words. The brackets and the points that all of them
@@ -129,24 +133,47 @@ func longID(text []rune, at int) bool {
 	return to-from >= long
 }
 
-// commonEnds keeps the words with which two texts begin and end, without a
-// bracket whose other one is not among them.
+// commonEnds keeps the words with which two texts begin and end.
 func commonEnds(a, b []string) []string {
+	return ends(a, func(i int) bool { return a[i] == b[i] }, func(i int) bool { return a[len(a)-1-i] == b[len(b)-1-i] }, min(len(a), len(b)))
+}
+
+// ends keeps the words of a text that are the same in others, at its beginning
+// and at its end, at most so many in all, without a bracket whose other one is
+// not among them.
+func ends(words []string, begins, end func(i int) bool, most int) []string {
 	head, tail := 0, 0
-	for head < len(a) && head < len(b) && a[head] == b[head] {
+	for head < most && begins(head) {
 		head++
 	}
-	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+	for tail < most-head && end(tail) {
 		tail++
 	}
-	open := func() int {
-		text := strings.Join(append(slices.Clone(a[:head]), a[len(a)-tail:]...), " ")
-		return strings.Count(text, "(") - strings.Count(text, ")")
+	for {
+		switch open := unclosed(strings.Join(slices.Concat(words[:head], words[len(words)-tail:]), " ")); {
+		case open > 0 && head > 0:
+			head--
+		case open < 0 && tail > 0:
+			tail--
+		default:
+			return slices.Concat(words[:head], []string{differs}, words[len(words)-tail:])
+		}
 	}
-	for ; head > 0 && open() > 0; head-- {
+}
+
+// unclosed is how many more brackets open in a text than close.
+func unclosed(text string) int { return strings.Count(text, "(") - strings.Count(text, ")") }
+
+// paired reports whether each bracket of a text has its other one.
+func paired(text string) bool {
+	open := 0
+	for i := 0; i < len(text) && open >= 0; i++ {
+		switch text[i] {
+		case '(':
+			open++
+		case ')':
+			open--
+		}
 	}
-	for ; tail > 0 && open() < 0; tail-- {
-	}
-	out := append([]string{}, a[:head]...)
-	return append(append(out, differs), a[len(a)-tail:]...)
+	return open == 0
 }

@@ -39,7 +39,7 @@ func TestCommonBrackets(t *testing.T) {
 // other one is missing.
 func FuzzCommon(f *testing.F) {
 	f.Add("a, b … (2 in all)", "c … (3 in all)", "d")
-	f.Add("send (a b) to y", "send a to y", "(")
+	f.Add("send (a b) to y", "send a to y", "send (c) (d) to z")
 	pairs := func(text string) bool {
 		open := 0
 		for _, r := range text {

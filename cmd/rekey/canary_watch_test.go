@@ -23,7 +23,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/term"
@@ -41,8 +40,8 @@ const leakedExit = 97
 
 // oversight is over one process.
 type oversight struct {
-	dir    string // of the canaries; the script's folder is around it
-	since  time.Time
+	dir    string                 // of the canaries; the script's folder is around it
+	before map[string]fs.FileInfo // the files that were there at the start
 	mu     sync.Mutex
 	known  []canary
 	stdout bytes.Buffer
@@ -58,8 +57,9 @@ func overseen(a *app) int {
 	}
 	signal.Ignore(syscall.SIGPIPE)
 	collectLess()
-	w := &oversight{dir: dir, since: time.Now().Add(-10 * time.Millisecond)} // as coarse as a file's time is
-	w.note("app secret", "made-up-secret-of-")                               // with which those of the default org begin
+	w := &oversight{dir: dir, before: map[string]fs.FileInfo{}}
+	eachFile(filepath.Dir(dir), func(path string, info fs.FileInfo) { w.before[path] = info })
+	w.note("app secret", "made-up-secret-of-") // with which those of the default org begin
 	w.note("passphrase", pki.SamplePassphrase)
 	w.environment()
 	a.raw = [2]io.Writer{a.stdout, a.stderr}
@@ -215,7 +215,7 @@ func (w *oversight) leaks() (found []string) {
 	}
 	say("stdout", w.stdout.Bytes())
 	say("stderr", masks.ReplaceAll(w.stderr.Bytes(), nil))
-	eachWritten(filepath.Dir(w.dir), w.since, say)
+	eachWritten(filepath.Dir(w.dir), w.before, say)
 	return found
 }
 
@@ -234,9 +234,23 @@ func knownIn(dir string) (all []canary) {
 	return all
 }
 
-// eachWritten visits the files below a folder that were written since a time,
+// eachWritten visits the files below a folder that are not as they were before,
 // and may hold no secret: not keys, settings and orgs.
-func eachWritten(root string, since time.Time, visit func(name string, data []byte)) {
+func eachWritten(root string, before map[string]fs.FileInfo, visit func(name string, data []byte)) {
+	eachFile(root, func(path string, info fs.FileInfo) {
+		was := before[path]
+		if was != nil && os.SameFile(was, info) && was.Size() == info.Size() && was.ModTime().Equal(info.ModTime()) {
+			return
+		}
+		if data, err := os.ReadFile(path); err == nil && !isKeyFile(data) && !isOrg(data) {
+			visit(strings.TrimPrefix(path, root+"/"), data)
+		}
+	})
+}
+
+// eachFile visits the files below a folder that may hold no secret by their
+// names.
+func eachFile(root string, visit func(path string, info fs.FileInfo)) {
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -246,12 +260,8 @@ func eachWritten(root string, since time.Time, visit func(name string, data []by
 		case !d.Type().IsRegular(), filepath.Ext(path) == ".env", d.Name() == "okta.yaml":
 			return nil
 		}
-		info, err := d.Info()
-		if err != nil || info.ModTime().Before(since) {
-			return nil
-		}
-		if data, err := os.ReadFile(path); err == nil && !isKeyFile(data) && !isOrg(data) {
-			visit(strings.TrimPrefix(path, root+"/"), data)
+		if info, err := d.Info(); err == nil {
+			visit(path, info)
 		}
 		return nil
 	})
@@ -308,7 +318,7 @@ func watchScript(env *testscript.Env) error {
 		if told, err := os.ReadFile(filepath.Join(dir, "leaks")); err == nil {
 			found = append(found, string(told))
 		}
-		eachWritten(env.WorkDir, time.Time{}, func(name string, data []byte) {
+		eachWritten(env.WorkDir, nil, func(name string, data []byte) {
 			ext := filepath.Ext(name)
 			if what := f.find(data); what != "" && (strings.HasPrefix(name, "state/") || ext == ".out" || ext == ".err") {
 				found = append(found, name+" holds "+what)
